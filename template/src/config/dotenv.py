@@ -1,0 +1,35 @@
+"""Write ``.env`` from ``.env.example``, with a fresh value for every secret that is empty there."""
+
+import re
+import secrets
+import sys
+from pathlib import Path
+
+from config.environment import ROOT
+
+SECRET = re.compile(r"^(\w+_(?:KEY|PASSWORD|TOKEN))=$", re.MULTILINE)
+
+
+def write(root: Path = ROOT) -> str:
+    """Write ``.env`` where there is none, readable by its owner only.
+
+    Args:
+        root: the folder of the project.
+
+    Returns:
+        A sentence that says what was done.
+    """
+    path = root / ".env"
+    if path.exists():
+        return f"{path} stays as it is: delete it first if you want fresh secrets."
+    example = (root / ".env.example").read_text(encoding="utf-8")
+    path.touch(mode=0o600)
+    path.write_text(
+        SECRET.sub(lambda match: f"{match[1]}={secrets.token_urlsafe(48)}", example),
+        encoding="utf-8",
+    )
+    return f"{path} is written, with fresh secrets."
+
+
+if __name__ == "__main__":
+    sys.stdout.write(write() + "\n")

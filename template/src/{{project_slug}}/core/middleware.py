@@ -1,0 +1,111 @@
+"""Middleware that comes first, under WSGI and under ASGI alike.
+
+https://docs.djangoproject.com/en/5.2/topics/http/middleware/#asynchronous-support
+"""
+
+import logging
+import re
+import uuid
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, sync_to_async
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.utils.decorators import sync_and_async_middleware
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+from .components import COMPONENTS, check
+
+logger = logging.getLogger(__name__)
+
+# The next in the chain. What it returns is awaitable under ASGI.
+GetResponse = Callable[[HttpRequest], Any]
+
+# What a proxy in front may send as X-Request-ID. Anything else is replaced: nobody from outside
+# writes into the logs.
+REQUEST_ID = re.compile(r"[A-Za-z0-9-]{16,64}")
+
+LIVE = "/health/live"
+READY = "/health/ready"
+
+
+@sync_and_async_middleware
+def request_id(get_response: GetResponse) -> GetResponse:
+    """Give every request an id, in each line that it logs and in ``X-Request-ID`` of the answer."""
+
+    def begin(request: HttpRequest) -> tuple[str, float]:
+        given = request.headers.get("X-Request-ID", "")
+        identifier = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        # Cleared here and not at the end, because Django logs some answers after all middleware.
+        clear_contextvars()
+        bind_contextvars(request_id=identifier)
+        return identifier, perf_counter()
+
+    def end(
+        request: HttpRequest, response: HttpResponseBase, identifier: str, started: float
+    ) -> HttpResponseBase:
+        response["X-Request-ID"] = identifier
+        logger.log(
+            logging.DEBUG if request.path_info in {LIVE, READY} else logging.INFO,
+            "%s %s %s",
+            request.method,
+            request.path,
+            response.status_code,
+            extra={"milliseconds": round((perf_counter() - started) * 1000, 1)},
+        )
+        return response
+
+    if iscoroutinefunction(get_response):
+
+        async def asynchronous(request: HttpRequest) -> HttpResponseBase:
+            identifier, started = begin(request)
+            return end(request, await get_response(request), identifier, started)
+
+        return asynchronous
+
+    def synchronous(request: HttpRequest) -> HttpResponseBase:
+        identifier, started = begin(request)
+        return end(request, get_response(request), identifier, started)
+
+    return synchronous
+
+
+@sync_and_async_middleware
+def health(get_response: GetResponse) -> GetResponse:
+    """Answer the probes: ``/health/live`` for the process, ``/health/ready`` for what it needs.
+
+    It stands before the checks of host and TLS, because probes come by address and in the clear.
+    """
+
+    def ready() -> HttpResponse:
+        failing = [
+            component.name
+            for component in COMPONENTS
+            if component.essential and not check(component).works
+        ]
+        status = 503 if failing else 200
+        return JsonResponse({"ready": not failing, "failing": failing}, status=status)
+
+    if iscoroutinefunction(get_response):
+
+        async def asynchronous(request: HttpRequest) -> HttpResponseBase:
+            if request.path_info == LIVE:
+                return JsonResponse({"live": True})
+            if request.path_info == READY:
+                return await sync_to_async(ready)()
+            response: HttpResponseBase = await get_response(request)
+            return response
+
+        return asynchronous
+
+    def synchronous(request: HttpRequest) -> HttpResponseBase:
+        if request.path_info == LIVE:
+            return JsonResponse({"live": True})
+        if request.path_info == READY:
+            return ready()
+        response: HttpResponseBase = get_response(request)
+        return response
+
+    return synchronous
