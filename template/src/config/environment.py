@@ -4,9 +4,11 @@ Variables of the process win over those of ``.env``, the file of a development m
 ``docs/settings.md`` describes each of them.
 """
 
+from collections.abc import Callable, Collection
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from environs import Env, EnvError, EnvValidationError
+from environs import Env, EnvError, EnvValidationError, ValidationError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,3 +24,35 @@ def explain(error: EnvError) -> str:
     messages = error.error_messages
     reasons = messages if isinstance(messages, list) else [str(messages)]
     return f"{subject} is invalid: {' '.join(map(str, reasons))}"
+
+
+def url_of(schemes: Collection[str], example: str) -> Callable[[str], None]:
+    """Make a check for URLs that hold a user and a password.
+
+    Args:
+        schemes: the schemes that are understood.
+        example: what such a URL looks like.
+
+    Returns:
+        A function that raises ValidationError for a URL that would be read as something else than
+        was meant: another scheme, no port number, or characters that must be percent-encoded
+        (https://www.rfc-editor.org/rfc/rfc3986#section-2.2). It does not show the URL.
+    """
+
+    def check(url: str) -> None:
+        scheme, separator, rest = url.partition("://")
+        if not separator or scheme not in schemes:
+            message = f"write it as {example}."
+            raise ValidationError(message)
+        credentials = rest.rpartition("@")[0]
+        if any(mark in credentials for mark in "@/#?") or credentials.count(":") > 1:
+            raise ValidationError(
+                "characters such as @ : / # ? in the user or the password must be "
+                "percent-encoded, as %40 %3A %2F %23 %3F."
+            )
+        try:
+            urlsplit(url).port  # noqa: B018 - reading it checks it
+        except ValueError:
+            raise ValidationError("the port is not a number from 0 to 65535.") from None
+
+    return check

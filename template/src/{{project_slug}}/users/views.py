@@ -15,7 +15,7 @@ class SignInView(LoginView):
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         """Greet by name."""
         response = super().form_valid(form)
-        name = self.request.user.get_short_name() or self.request.user.get_username()
+        name = form.get_user().get_short_name() or form.get_user().get_username()
         messages.success(self.request, _("Welcome, %(name)s.") % {"name": name})
         return response
 

@@ -8,7 +8,7 @@ from environs import ValidationError
 
 from config.environment import env
 
-from .base import DEBUG
+from .base import DEBUG, SITE_HOST
 
 
 def check_secret_key(value: str) -> None:
@@ -34,18 +34,16 @@ def check_hosts(hosts: list[str]) -> None:
         ValidationError: when the list is empty.
     """
     if not any(host.strip() for host in hosts):
-        raise ValidationError("name at least one host, such as {{ host }}.")
+        raise ValidationError(f"name at least one host, such as {SITE_HOST}.")
 
 
 SECRET_KEY = env.str("SECRET_KEY", validate=check_secret_key)
 
 # Django itself adds localhost where DEBUG is on and the list is empty.
-ALLOWED_HOSTS = (
-    env.list("ALLOWED_HOSTS", [])
-    if DEBUG
-    else env.list("ALLOWED_HOSTS", validate=check_hosts)
+ALLOWED_HOSTS: list[str] = (
+    env.list("ALLOWED_HOSTS", []) if DEBUG else env.list("ALLOWED_HOSTS", validate=check_hosts)
 )
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 
 # True only where a proxy in front sets X-Forwarded-Proto itself: anybody else could claim https.
 SECURE_PROXY_SSL_HEADER = (
