@@ -1,5 +1,6 @@
 """Write ``.env`` from ``.env.example``, with a fresh value for every secret that is empty there."""
 
+import argparse
 import re
 import secrets
 import sys
@@ -31,5 +32,15 @@ def write(root: Path = ROOT) -> str:
     return f"{path} is written, with fresh secrets."
 
 
+def main(arguments: list[str] | None = None) -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quiet", action="store_true", help="say nothing")
+    options = parser.parse_args(arguments)
+    sentence = write()
+    if not options.quiet:
+        sys.stdout.write(sentence + "\n")
+
+
 if __name__ == "__main__":
-    sys.stdout.write(write() + "\n")
+    main()
