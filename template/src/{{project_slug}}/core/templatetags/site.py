@@ -2,6 +2,7 @@
 
 from django import template
 from django.conf import settings
+from django.urls import get_script_prefix
 
 register = template.Library()
 
@@ -10,3 +11,9 @@ register = template.Library()
 def site_name() -> str:
     """Return the name of the site."""
     return settings.SITE_NAME
+
+
+@register.simple_tag
+def site_root() -> str:
+    """Return the path where the site begins, whichever page stands there."""
+    return get_script_prefix()

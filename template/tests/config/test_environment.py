@@ -1,0 +1,79 @@
+"""Reading the environment, and saying what is wrong with it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+from environs import Env, EnvError, ValidationError
+
+from config.environment import explain, url_of
+
+check = url_of(["postgres", "sqlite"], "scheme://user:password@host")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:////var/lib/db.sqlite3",
+        "postgres://db/name",
+        "postgres://ada:a%40b%2Fc%3Ad@db:5432/name?sslmode=require",
+        "postgres://ada:secret@[::1]:5432/name",
+    ],
+)
+def test_a_well_formed_url_is_accepted(url: str) -> None:
+    check(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("", "write it as scheme://user:password@host"),
+        ("postgres:db", "write it as"),
+        ("mysql://ada:hunter2@db", "write it as"),
+        ("postgres://ada:hunter2@home@db", "percent-encoded"),
+        ("postgres://ada:hunter2:home@db", "percent-encoded"),
+        ("postgres://ada:hunter2/home@db", "percent-encoded"),
+        ("postgres://ada:hunter2#home@db", "percent-encoded"),
+        ("postgres://ada:hunter2?home@db", "percent-encoded"),
+        ("postgres://ada:hunter2@db:five/name", "the port is not a number"),
+        ("postgres://ada:hunter2@db:70000/name", "the port is not a number"),
+    ],
+)
+def test_a_malformed_url_is_refused_without_showing_it(url: str, reason: str) -> None:
+    with pytest.raises(ValidationError, match=reason) as caught:
+        check(url)
+
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        (None, 'Environment variable "PORT" not set.'),
+        ("hunter2", 'Environment variable "PORT" is invalid: Not a valid integer.'),
+    ],
+)
+def test_an_error_is_explained_without_the_value(
+    monkeypatch: pytest.MonkeyPatch, value: str | None, line: str
+) -> None:
+    monkeypatch.delenv("PORT", raising=False)
+    if value is not None:
+        monkeypatch.setenv("PORT", value)
+
+    with pytest.raises(EnvError) as caught:
+        Env().int("PORT")
+
+    assert explain(caught.value) == line
+
+
+@pytest.mark.parametrize(("variable", "winner"), [(None, "file"), ("process", "process")])
+def test_a_variable_of_the_process_wins_over_the_file(
+    start: Callable[..., CompletedProcess[str]], project: Path, variable: str | None, winner: str
+) -> None:
+    (project / ".env").write_text("ENVIRONMENT=file\n")
+    program = start(
+        "-c", "from config.settings import ENVIRONMENT as e; print(e)", ENVIRONMENT=variable
+    )
+
+    assert program.stdout.strip() == winner

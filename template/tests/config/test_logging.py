@@ -1,0 +1,60 @@
+"""What a program logs, read from where it goes."""
+
+import json
+from collections.abc import Callable
+from subprocess import CompletedProcess
+
+Start = Callable[..., CompletedProcess[str]]
+
+PROGRAM = """
+import logging
+import django
+import structlog
+from asgiref.sync import async_to_sync
+from django.test import AsyncClient, Client
+
+django.setup()
+Client().get("/health/live")
+Client().get("/nowhere", headers={"X-Request-ID": "0-of-the-first-one"})
+async_to_sync(AsyncClient().get)("/nowhere", headers={"X-Request-ID": "1-of-the-second-one"})
+structlog.get_logger("shop").info("sold", apples=3)
+try:
+    1 / 0
+except ZeroDivisionError:
+    logging.getLogger("shop").exception("The %s is closed", "shop")
+"""
+
+MESSAGES = [
+    ("GET /nowhere 404", "0-of-the-first-one"),
+    ("Not Found: /nowhere", "0-of-the-first-one"),
+    ("GET /nowhere 404", "1-of-the-second-one"),
+    ("Not Found: /nowhere", "1-of-the-second-one"),
+]
+
+
+def test_json_is_an_object_a_line_with_the_id_of_the_request(start: Start) -> None:
+    program = start("-c", PROGRAM, DEBUG="true", LOG_FORMAT="json", ENVIRONMENT="staging")
+
+    *requests, sold, closed = map(json.loads, program.stderr.splitlines())
+    assert [(line["message"], line["request_id"]) for line in requests] == MESSAGES
+    assert (sold["message"], sold["apples"], sold["level"]) == ("sold", 3, "info")
+    assert (closed["message"], closed["environment"]) == ("The shop is closed", "staging")
+    assert "ZeroDivisionError" in closed["exception"]
+
+
+def test_the_console_is_readable(start: Start) -> None:
+    program = start("-c", PROGRAM, DEBUG="true")
+
+    lines = program.stderr.splitlines()
+    assert len(lines) > len(MESSAGES)
+    for line, (message, request_id) in zip(lines, MESSAGES, strict=False):
+        assert message in line
+        assert f"request_id={request_id}" in line
+    assert "\x1b" not in program.stderr
+
+
+def test_production_leaves_requests_to_the_log_of_the_proxy(start: Start) -> None:
+    program = start("-c", PROGRAM, SECURE_SSL_REDIRECT="true")
+
+    assert "GET" not in program.stderr
+    assert "sold" in program.stderr
