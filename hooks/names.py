@@ -4,6 +4,7 @@ import json
 import keyword
 import subprocess
 import textwrap
+import tomllib
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,7 +14,7 @@ HEADER = "{# Written by hooks/relock.py. #}\n"
 
 # What stands beside the package in src/ or is a folder, a service or a database of every project.
 OWN = """
-app admin api assets auth backups beat broker caddy config core data db default dev django_site docker docs elasticsearch
+app admin api assets auth backups beat broker caddy config core data db default dev docker docs elasticsearch
 frontend health home host locale localhost mail main manage media migrate mysql nginx node_modules opensearch postgres prod
 public root scripts search settings src static system template0 template1 templates test tests tools urls user users web
 welcome worker ws wsgi asgi
@@ -75,6 +76,8 @@ def template(locks: Path) -> str:
     versions = [version for version in KNOWN_VERSIONS if tuple(map(int, version.split("."))) >= (3, 11)]
     modules = set().union(*map(stdlib_module_names, versions))
     reserved = {*modules, *keyword.kwlist, *OWN, *WINDOWS, *PLANNED}
+    locked = tomllib.loads((locks / "pdm.lock").read_text())["package"]
+    dependencies += [package["name"] for package in locked]
     reserved |= {name.lower().replace("-", "_").replace(".", "_") for name in dependencies}
     zones = [zone for zone in files("tzdata").joinpath("zones").read_text().split() if zone.split("/")[0] in AREAS]
     zones = [zone for zone in zones if "/" in zone and zone not in LEGACY]

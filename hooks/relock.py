@@ -145,7 +145,7 @@ def main() -> None:
     """Lock, and write the templates."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions that the ranges allow")
-    parser.add_argument("--offline", action="store_true", help="write the templates again from locks/pdm.lock as it is")
+    parser.add_argument("--offline", action="store_true", help="write the templates again from what is locked and installed in locks/")
     options = parser.parse_args()
 
     pyproject = LOCKS / "pyproject.toml"
@@ -157,7 +157,7 @@ def main() -> None:
     (ROOT / "partials" / "dependencies.jinja").write_text(dependencies_template(tomllib.loads(pyproject.read_text())))
     if not options.offline:
         subprocess.run(["pdm", "sync", "--project", str(LOCKS), "--group", ":all", "--clean"], check=True)
-        (ROOT / "questions" / "names.jinja").write_text(names.template(LOCKS))
+    (ROOT / "questions" / "names.jinja").write_text(names.template(LOCKS))
     print("Written. Run ./run test before you commit.", file=sys.stderr)
 
 

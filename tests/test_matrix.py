@@ -28,9 +28,10 @@ def files(project: Path) -> Iterator[tuple[str, str]]:
 
 
 def texts(name: str) -> list[str]:
-    """Return the answers that people wrote, the longest first, as they are and as JSON and Markdown escape them."""
+    """Return the answers that people wrote, the longest first, as they are and as JSON and Python escape them."""
     written = [value for key, value in SETS[name].items() if key in {"project_name", "description", "author_name"}]
     escaped = [json.dumps(value, ensure_ascii=False)[1:-1] for value in written]
+    escaped += [value.replace("\\", "\\\\").replace("'", "\\'") for value in written]
     return sorted({*written, *escaped}, key=len, reverse=True)
 
 
