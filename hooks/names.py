@@ -13,36 +13,158 @@ from stdlibs import KNOWN_VERSIONS, stdlib_module_names
 HEADER = "{# Written by hooks/relock.py. #}\n"
 
 # What stands beside the package in src/ or is a folder, a service or a database of every project.
-OWN = """
-app admin api assets auth backups beat broker caddy config core data db default dev docker docs elasticsearch
-frontend health home host locale localhost mail main manage media migrate mysql nginx node_modules opensearch postgres prod
-public root scripts search settings src static system template0 template1 templates test tests tools urls user users web
-welcome worker ws wsgi asgi
-""".split()
+OWN = [
+    "app",
+    "admin",
+    "api",
+    "assets",
+    "auth",
+    "backups",
+    "beat",
+    "broker",
+    "caddy",
+    "config",
+    "core",
+    "data",
+    "db",
+    "default",
+    "dev",
+    "docker",
+    "docs",
+    "elasticsearch",
+    "frontend",
+    "health",
+    "home",
+    "host",
+    "locale",
+    "localhost",
+    "mail",
+    "main",
+    "manage",
+    "media",
+    "migrate",
+    "mysql",
+    "nginx",
+    "node_modules",
+    "opensearch",
+    "postgres",
+    "prod",
+    "public",
+    "root",
+    "scripts",
+    "search",
+    "settings",
+    "src",
+    "static",
+    "system",
+    "template0",
+    "template1",
+    "templates",
+    "test",
+    "tests",
+    "tools",
+    "urls",
+    "user",
+    "users",
+    "web",
+    "welcome",
+    "worker",
+    "ws",
+    "wsgi",
+    "asgi",
+]
 
 # Devices that Windows keeps for itself in every folder:
 # https://learn.microsoft.com/windows/win32/fileio/naming-a-file
 WINDOWS = ["aux", "con", "nul", "prn", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))]
 
 # Components that a later release may bring into a project: their packages must not be hidden by the site's own.
-PLANNED = """
-amqp billiard boto3 botocore celery channels channels_redis crispy_forms daphne django_browser_reload django_celery_beat
-django_celery_results django_redis elastic_transport gunicorn granian hiredis hypercorn kombu mysqlclient mysqldb
-opensearchpy playwright psycopg psycopg_pool pycurl pymysql redis urllib3 uvicorn uvloop uwsgi valkey vine whitenoise
-""".split()
+PLANNED = [
+    "amqp",
+    "billiard",
+    "boto3",
+    "botocore",
+    "celery",
+    "channels",
+    "channels_redis",
+    "crispy_forms",
+    "daphne",
+    "django_browser_reload",
+    "django_celery_beat",
+    "django_celery_results",
+    "django_redis",
+    "elastic_transport",
+    "gunicorn",
+    "granian",
+    "hiredis",
+    "hypercorn",
+    "kombu",
+    "mysqlclient",
+    "mysqldb",
+    "opensearchpy",
+    "playwright",
+    "psycopg",
+    "psycopg_pool",
+    "pycurl",
+    "pymysql",
+    "redis",
+    "urllib3",
+    "uvicorn",
+    "uvloop",
+    "uwsgi",
+    "valkey",
+    "vine",
+    "whitenoise",
+]
 
 # The areas of the tz database whose names are current; the names outside of them (EST, US/Eastern, ...) are kept for old data.
-AREAS = "Africa America Antarctica Arctic Asia Atlantic Australia Etc Europe Indian Pacific".split()
+AREAS = ["Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Etc", "Europe", "Indian", "Pacific"]
 
 # Old names inside of those areas, which Debian, and so the images of Python, leave to the package tzdata-legacy.
-LEGACY = """
-Africa/Asmera America/Argentina/ComodRivadavia America/Buenos_Aires America/Catamarca America/Cordoba America/Fort_Wayne
-America/Godthab America/Indianapolis America/Jujuy America/Knox_IN America/Louisville America/Mendoza America/Rosario
-Antarctica/South_Pole Asia/Ashkhabad Asia/Calcutta Asia/Choibalsan Asia/Chungking Asia/Dacca Asia/Katmandu Asia/Macao
-Asia/Rangoon Asia/Saigon Asia/Thimbu Asia/Ujung_Pandang Asia/Ulan_Bator Atlantic/Faeroe Australia/ACT Australia/LHI
-Australia/NSW Australia/North Australia/Queensland Australia/South Australia/Tasmania Australia/Victoria Australia/West
-Europe/Kiev Europe/Uzhgorod Europe/Zaporozhye Pacific/Enderbury Pacific/Ponape Pacific/Truk
-""".split()
+LEGACY = [
+    "Africa/Asmera",
+    "America/Argentina/ComodRivadavia",
+    "America/Buenos_Aires",
+    "America/Catamarca",
+    "America/Cordoba",
+    "America/Fort_Wayne",
+    "America/Godthab",
+    "America/Indianapolis",
+    "America/Jujuy",
+    "America/Knox_IN",
+    "America/Louisville",
+    "America/Mendoza",
+    "America/Rosario",
+    "Antarctica/South_Pole",
+    "Asia/Ashkhabad",
+    "Asia/Calcutta",
+    "Asia/Choibalsan",
+    "Asia/Chungking",
+    "Asia/Dacca",
+    "Asia/Katmandu",
+    "Asia/Macao",
+    "Asia/Rangoon",
+    "Asia/Saigon",
+    "Asia/Thimbu",
+    "Asia/Ujung_Pandang",
+    "Asia/Ulan_Bator",
+    "Atlantic/Faeroe",
+    "Australia/ACT",
+    "Australia/LHI",
+    "Australia/NSW",
+    "Australia/North",
+    "Australia/Queensland",
+    "Australia/South",
+    "Australia/Tasmania",
+    "Australia/Victoria",
+    "Australia/West",
+    "Europe/Kiev",
+    "Europe/Uzhgorod",
+    "Europe/Zaporozhye",
+    "Pacific/Enderbury",
+    "Pacific/Ponape",
+    "Pacific/Truk",
+]
 
 # Letters of the Latin alphabets that have a usual spelling without accents.
 LATIN = {

@@ -16,6 +16,7 @@ import sys
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import names
 
@@ -101,7 +102,7 @@ def _guarded(package: str, default: str, dev: str) -> str:
     return f"{{% if {' or '.join(conditions)} %}}\n{PACKAGE}{package}{{% endif %}}\n"
 
 
-def dependencies_template(superset: dict) -> str:
+def dependencies_template(superset: dict[str, Any]) -> str:
     """Write the lists of dependencies, and pdm's hash of them, for any answers.
 
     The hash is the SHA-256 of the JSON that ``pdm.project.project_file.PyProject.content_hash`` dumps.
@@ -145,7 +146,9 @@ def main() -> None:
     """Lock, and write the templates."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions that the ranges allow")
-    parser.add_argument("--offline", action="store_true", help="write the templates again from what is locked and installed in locks/")
+    parser.add_argument(
+        "--offline", action="store_true", help="write the templates again from what is locked and installed in locks/"
+    )
     options = parser.parse_args()
 
     pyproject = LOCKS / "pyproject.toml"

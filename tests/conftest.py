@@ -12,7 +12,7 @@ import urllib.request
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 from pytest_copie.plugin import Copie
@@ -31,23 +31,13 @@ ISOLATED = {
 }
 
 
-class Run(Protocol):
-    """Runs a command and returns what it printed."""
-
-    def __call__(
-        self, *command: str | Path, cwd: Path, env: dict[str, str] | None = None, code: int = 0, timeout: float = 300
-    ) -> str: ...
-
-
 def clean_environment() -> dict[str, str]:
     """Return the environment without what the template's own environment and a checked-out project would add."""
     left_out = {"VIRTUAL_ENV", "PYTHONPATH", "DJANGO_SETTINGS_MODULE", "PYTEST_CURRENT_TEST", "COV_CORE_SOURCE"}
     return {key: value for key, value in os.environ.items() if key not in left_out} | {"PDM_CHECK_UPDATE": "0"}
 
 
-def run(
-    *command: str | Path, cwd: Path, env: dict[str, str] | None = None, code: int = 0, timeout: float = 300
-) -> str:
+def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None, code: int = 0, timeout: float = 300) -> str:
     """Run a command, and fail with all that it printed where its exit code is another one.
 
     Args:
@@ -103,7 +93,9 @@ def get(url: str, timeout: float = 5) -> tuple[int, str]:
 
 
 @contextlib.contextmanager
-def serving(command: Sequence[str | Path], url: str, cwd: Path, env: dict[str, str] | None = None) -> Iterator[float]:
+def serving(
+    command: Sequence[str | Path], url: str, cwd: Path, env: dict[str, str] | None = None, patience: float = 60
+) -> Iterator[float]:
     """Run a server until the block ends. Yields the seconds that it took to answer.
 
     Args:
@@ -111,6 +103,7 @@ def serving(command: Sequence[str | Path], url: str, cwd: Path, env: dict[str, s
         url: what answers with 200 once it is up.
         cwd: where it runs.
         env: variables besides those of a clean environment.
+        patience: seconds after which it is given up.
     """
     log = cwd / ".server.log"
     started = time.monotonic()
@@ -130,7 +123,7 @@ def serving(command: Sequence[str | Path], url: str, cwd: Path, env: dict[str, s
                 if get(url)[0] == 200:
                     break
             assert process.poll() is None, f"{command} ended with {process.returncode}:\n{log.read_text()}"
-            assert time.monotonic() - started < 60, f"{url} does not answer:\n{log.read_text()}"
+            assert time.monotonic() - started < patience, f"{url} does not answer:\n{log.read_text()}"
             time.sleep(0.05)
         yield time.monotonic() - started
     finally:

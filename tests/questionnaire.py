@@ -7,10 +7,9 @@ from typing import Any
 
 import yaml
 from allpairspy import AllPairs
-from jinja2 import StrictUndefined
+from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2_ansible_filters import AnsibleCoreFiltersExtension
-from jinja2 import FileSystemLoader
 
 ROOT = Path(__file__).resolve().parents[1]
 

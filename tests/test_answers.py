@@ -171,7 +171,9 @@ def test_no_package_of_python_or_of_the_lock_can_be_hidden() -> None:
     reserved = set((ROOT / "questions" / "names.jinja").read_text().split("{% set reserved %}")[1].split("{%")[0].split())
     lock = (ROOT / "locks" / "pdm.lock").read_text()
     packages = {name.lower().replace("-", "_").replace(".", "_") for name in re.findall(r'^name = "(.+)"', lock, re.MULTILINE)}
-    possible = {name for name in {*sys.stdlib_module_names, *keyword.kwlist, *packages} if re.fullmatch("[a-z][a-z0-9_]*", name)}
+    possible = {
+        name for name in {*sys.stdlib_module_names, *keyword.kwlist, *packages} if re.fullmatch("[a-z][a-z0-9_]*", name)
+    }
     assert possible - reserved == set()
 
 
@@ -184,9 +186,19 @@ def test_no_folder_of_the_project_can_be_hidden(render: Callable[[str], Path]) -
 
 def test_every_answer_of_the_contract_is_a_question() -> None:
     # The keys and choices that other people's scripts rely on.
-    contract = """
-        project_name project_slug description author_name author_email domain license timezone language python_version ci
-    """.split()
+    contract = [
+        "project_name",
+        "project_slug",
+        "description",
+        "author_name",
+        "author_email",
+        "domain",
+        "license",
+        "timezone",
+        "language",
+        "python_version",
+        "ci",
+    ]
     assert [key for key in QUESTIONS if QUESTIONS[key].get("when") is not False] == contract
 
 

@@ -7,7 +7,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from config.dotenv import write
+from config import dotenv
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_each_empty_secret_gets_a_value_of_its_own(folder: Path) -> None:
-    write(folder)
+    dotenv.write(folder)
 
     a, b, *others = (folder / ".env").read_text().splitlines()
     assert len(a) >= len("A_KEY=") + 50
@@ -27,7 +27,7 @@ def test_each_empty_secret_gets_a_value_of_its_own(folder: Path) -> None:
 
 
 def test_nobody_else_can_read_it(folder: Path) -> None:
-    write(folder)
+    dotenv.write(folder)
 
     assert stat.S_IMODE((folder / ".env").stat().st_mode) == 0o600
 
@@ -35,7 +35,7 @@ def test_nobody_else_can_read_it(folder: Path) -> None:
 def test_a_file_that_exists_stays_as_it_is(folder: Path) -> None:
     (folder / ".env").write_text("A_KEY=mine\n")
 
-    assert "stays" in write(folder)
+    assert "stays" in dotenv.write(folder)
     assert (folder / ".env").read_text() == "A_KEY=mine\n"
 
 
@@ -48,3 +48,17 @@ def test_what_it_writes_is_all_that_development_needs(
 
     assert written.stdout
     assert (written.returncode, started.returncode) == (0, 0), written.stderr + started.stderr
+
+
+@pytest.mark.parametrize(("arguments", "said"), [([], "written\n"), (["--quiet"], "")])
+def test_it_says_what_it_did_unless_asked_not_to(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    said: str,
+) -> None:
+    monkeypatch.setattr(dotenv, "write", lambda: "written")
+
+    dotenv.main(arguments)
+
+    assert capsys.readouterr().out == said

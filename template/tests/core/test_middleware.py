@@ -30,7 +30,9 @@ def test_an_id_of_the_proxy_is_kept(get: Get) -> None:
     assert answer["X-Request-ID"] == "01234567-89ab-cdef"
 
 
-@pytest.mark.parametrize("given", ["short", "a" * 65, "a-line-that-is \n forged", "<script></script>"])
+@pytest.mark.parametrize(
+    "given", ["short", "a" * 65, "a-line-that-is \n forged", "<script></script>"]
+)
 def test_an_id_that_could_forge_a_log_is_replaced(get: Get, given: str) -> None:
     answer = get("/robots.txt", headers={"X-Request-ID": given})
 

@@ -1,0 +1,167 @@
+"""No document holds a command that was not run: every fenced block of shell, line by line, in order."""
+
+import os
+import re
+import shlex
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import answers
+import pytest
+from conftest import commit, free_port, git, need, run, serving, snapshot
+from markdown_it import MarkdownIt
+from questionnaire import NASTY, ROOT
+from test_project import PRODUCTION
+
+URL = "https://github.com/copier-django/copier-django"
+
+
+def commands(document: Path) -> list[str]:
+    """Return the lines of the blocks marked ``sh``."""
+    blocks = [token for token in MarkdownIt().parse(document.read_text()) if token.type == "fence"]
+    assert {block.info for block in blocks} <= {"sh", "ini"}, f"{document} has a block of an unknown kind"
+    return [line for block in blocks if block.info == "sh" for line in block.content.splitlines() if line.strip()]
+
+
+def play(command: str, cwd: Path, env: dict[str, str]) -> None:
+    """Run one command of a document, as its reader would; what asks or never ends gets what it needs."""
+    if command.startswith("pdm run dev"):
+        port = free_port()
+        with serving(["pdm", "run", "dev", f"127.0.0.1:{port}"], f"http://127.0.0.1:{port}", cwd=cwd, env=env):
+            return
+    if command == "pdm run manage createsuperuser":
+        command += " --noinput --username owner --email owner@example.com"
+        env = env | {"DJANGO_SUPERUSER_PASSWORD": "a password of the test"}
+    run("sh", "-c", command, cwd=cwd, env=env, timeout=900)
+
+
+@pytest.fixture
+def owned(tmp_path: Path) -> Path:
+    """A project with an environment of its own, committed, that can find its template again."""
+    template = snapshot(tmp_path / "template")
+    project = tmp_path / "project"
+    run("copier", "copy", "--defaults", template, project, cwd=tmp_path, env=with_copier())
+    commit(project, "Start")
+    (template / "NEWS").touch()
+    commit(template, "Release", tag="1.1.0")
+    return project
+
+
+def with_copier() -> dict[str, str]:
+    """Put the template's own tools on the PATH, as they are for somebody who installed Copier."""
+    return {"PATH": f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"}
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/development.md", "docs/deployment.md", "docs/settings.md"])
+def test_every_command_of_a_new_project_works(document: str, owned: Path) -> None:
+    listed = commands(owned / document)
+    if any("makemessages" in command for command in listed):
+        need("msgfmt")
+    env = with_copier()
+    if document == "docs/deployment.md":
+        (owned / ".env").unlink()
+        env |= PRODUCTION
+    for command in listed:
+        if command == "copier update":
+            # The owner commits, and lets the questions be.
+            run("git", "add", "--all", cwd=owned)
+            run("git", "commit", "--quiet", "--no-verify", "--message", "Work", cwd=owned)
+            play("copier update --defaults", owned, env)
+        else:
+            play(command, owned, env)
+
+
+def test_the_documents_of_a_project_name_only_commands_that_exist(render: Callable[[str], Path]) -> None:
+    project = render("default")
+    scripts = set(re.findall(r"^(\w+) = \{ (?:cmd|composite)", (project / "pyproject.toml").read_text(), re.MULTILINE))
+    tools = {"pre-commit"}
+    for document in [project / "README.md", *(project / "docs").glob("*.md")]:
+        named = set(re.findall(r"pdm run ([\w-]+)", document.read_text()))
+        assert named <= scripts | tools, document
+    assert {"dev", "test", "lint", "format", "manage", "doctor", "env"} <= scripts
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/start.md", "docs/update.md"])
+def test_every_command_for_users_of_the_template_works(document: str, tmp_path: Path) -> None:
+    listed = commands(ROOT / document)
+    if any(command.startswith(("uvx", "pipx")) for command in listed):
+        # Both are what a user has; they are installed from PyPI, and find Copier there by themselves.
+        run("python3", "-m", "venv", "users", cwd=tmp_path)
+        run("users/bin/pip", "install", "--quiet", "uv==0.9.10", "pipx==1.8.0", cwd=tmp_path)
+    template = snapshot(tmp_path / "template")
+    env = {"PATH": f"{tmp_path / 'users/bin'}:{os.environ['PATH']}", "PIPX_HOME": str(tmp_path / "pipx")}
+    env |= {"UV_CACHE_DIR": str(tmp_path / "uv")}
+    where = tmp_path / "work"
+    where.mkdir()
+    if document == "docs/update.md":
+        where = where / "my-site"
+        run("copier", "copy", "--defaults", template, where, cwd=tmp_path, env=with_copier())
+        commit(where, "Start")
+        (template / "NEWS").touch()
+        commit(template, "Release", tag="1.1.0")
+    for command in listed:
+        words = shlex.split(command.replace(URL, str(template)))
+        if words[:1] == ["cd"]:
+            where = where / words[1]
+            continue
+        if "copy" in words or "update" in words:
+            # Questions are answered by their defaults, into a new folder each time.
+            words.insert(words.index("copy" if "copy" in words else "update") + 1, "--defaults")
+            if words[-1] == "my-site":
+                shutil.rmtree(where / "my-site", ignore_errors=True)
+            if document == "README.md" and "update" in words:
+                commit(where / "my-site", "Start")
+                run(*words, cwd=where / "my-site", env=env, timeout=900)
+                continue
+        if words[0] == "./run":
+            assert words[1] in {"demo", "test"}, "tests/test_run.py runs these"
+            continue
+        play(shlex.join(words), where, env)
+
+
+def test_the_commands_of_maintainers_work() -> None:
+    listed = commands(ROOT / "docs/maintain.md")
+    # The first two are run by tests/test_run.py, relocking by a maintainer.
+    assert listed == ["./run test", "./run matrix", "pdm run relock --upgrade", "benchmarks/generate", "benchmarks/start"]
+    assert "copier copy --defaults" in run("benchmarks/generate", "1", cwd=ROOT)
+    assert "pdm run dev to the first page" in run("benchmarks/start", "1", cwd=ROOT)
+
+
+def test_the_page_of_questions_is_that_of_the_questionnaire() -> None:
+    assert (ROOT / "docs" / "answers.md").read_text() == answers.page(), "run `pdm run answers`"
+
+
+def test_the_documentation_builds_without_a_broken_link(tmp_path: Path) -> None:
+    run(ROOT / ".venv/bin/mkdocs", "build", "--strict", "--site-dir", tmp_path / "site", cwd=ROOT)
+    assert (tmp_path / "site/answers/index.html").exists()
+
+
+def test_every_link_between_the_documents_of_a_project_leads_somewhere(answers: str, render: Callable[[str], Path]) -> None:
+    project = render(answers)
+    for document in [project / "README.md", *(project / "docs").glob("*.md")]:
+        for token in MarkdownIt().parse(document.read_text()):
+            for child in token.children or []:
+                target = str(child.attrGet("href") or "")
+                if child.type == "link_open" and "://" not in target:
+                    assert (document.parent / target).exists(), f"{document} leads to {target}"
+
+
+@pytest.mark.parametrize("name", ["default", "texts", "nasty", "nasty, proprietary", "long"])
+def test_a_readme_shows_the_texts_as_they_were_written(name: str, render: Callable[[str], Path]) -> None:
+    from conftest import SETS  # noqa: PLC0415 - the one test that looks at it
+
+    tokens = MarkdownIt().parse((render(name) / "README.md").read_text())
+    shown = ["".join(child.content for child in token.children or []) for token in tokens if token.type == "inline"]
+    full = {"project_name": "My Site", "description": ""} | SETS[name]
+    assert shown[0] == full["project_name"]
+    if full["description"]:
+        assert shown[1] == full["description"]
+    assert len(NASTY) > 100
+
+
+def test_the_template_has_no_trace_of_a_machine() -> None:
+    for name in git("ls-files", cwd=ROOT).splitlines():
+        text = (ROOT / name).read_text(errors="ignore")
+        for telltale in (f"/{'work'}/", f"/{'root'}/", "stand" + "in"):
+            assert telltale not in text or name == ".ci/run", f"{name} holds {telltale}"

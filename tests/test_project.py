@@ -1,0 +1,191 @@
+"""A generated project, installed and used as its owner would."""
+
+import re
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import SETS, free_port, get, need, run, serving
+from questionnaire import NASTY, Rules
+
+Project = Callable[..., Path]
+
+# What production sets. The key is a placeholder of the right length.
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "DEBUG": "false",
+    "SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz",
+    "ALLOWED_HOSTS": "example.com",
+}
+
+# A variable, its value, and the rule that the line must name.
+WRONG = [
+    ("SECRET_KEY", None, "not set"),
+    ("SECRET_KEY", "short-secret", "at least 50"),
+    ("DEBUG", "flase", "valid boolean"),
+    ("DATABASE_URL", "postgres://u:p@ss@h/x", "percent-encoded"),
+    ("DATABASE_URL", "nosql://u:passw0rd@h/x", "scheme://"),
+    ("DATABASE_URL", "postgres://u:passw0rd@h:port/x", "port"),
+    ("EMAIL_URL", "pigeon://u:passw0rd@h", "submission://"),
+    ("ALLOWED_HOSTS", "", "at least one host"),
+    ("ALLOWED_HOSTS", None, "not set"),
+    ("LOG_LEVEL", "LOUD", "DEBUG, INFO"),
+    ("SECURE_HSTS_SECONDS", "year", "valid integer"),
+]
+
+
+@pytest.mark.parametrize("name", ["default", "nasty", "long", "short"])
+def test_lint_and_tests_of_a_new_project_pass(name: str, project: Project) -> None:
+    folder = project(name)
+    run("pdm", "run", "lint", cwd=folder)
+    printed = run("pdm", "run", "test", cwd=folder)
+    assert re.search(r"\d+ passed", printed)
+    assert not re.search(r"\d+ (failed|skipped|error|xfailed|warning)", printed), printed
+
+
+def test_python_of_every_answer_set_is_formatted_and_clean(
+    answers: str, render: Callable[[str], Path], environment: Path
+) -> None:
+    run(environment / "bin" / "ruff", "check", "--no-cache", cwd=render(answers))
+    run(environment / "bin" / "ruff", "format", "--check", "--no-cache", cwd=render(answers))
+    run(environment / "bin" / "yamllint", "--strict", ".", cwd=render(answers))
+
+
+def test_the_site_is_there_with_two_commands(project: Project) -> None:
+    folder = project()
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with serving(["pdm", "run", "dev", f"127.0.0.1:{port}"], url, cwd=folder) as seconds:
+        print(f"pdm run dev answered after {seconds:.1f} s")
+        assert "My Site" in get(url)[1]
+        assert get(f"{url}/health/live")[0] == 200
+        assert get(f"{url}/health/ready")[0] == 200
+        assert get(f"{url}/admin/login/")[0] == 200
+        assert get(f"{url}/accounts/login/")[0] == 200
+        assert get(f"{url}/static/core/site.css")[0] == 200
+        assert get(f"{url}/nowhere/")[0] == 404
+
+
+def test_the_nastiest_answers_make_a_site_that_shows_them(project: Project) -> None:
+    folder = project("nasty")
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    escaped = NASTY.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = escaped.replace('"', "&quot;").replace("'", "&#x27;")
+    with serving(["pdm", "run", "dev", f"127.0.0.1:{port}"], url, cwd=folder):
+        page = get(url)[1]
+    assert escaped in page
+    assert 'dir="rtl"' in page
+    assert 'lang="ar"' in page
+
+
+def test_a_clone_without_env_gets_one_with_secrets_of_its_own(project: Project) -> None:
+    folder = project()
+    before = (folder / ".env").read_text()
+    (folder / ".env").unlink()
+    line = run("pdm", "run", "manage", "check", cwd=folder, code=1)
+    assert "pdm run env" in line
+    run("pdm", "run", "env", cwd=folder)
+    after = (folder / ".env").read_text()
+    assert after.splitlines()[1:] != before.splitlines()[1:]
+    assert [line.split("=")[0] for line in after.splitlines() if "=" in line] == [
+        line.split("=")[0] for line in before.splitlines() if "=" in line
+    ]
+    run("pdm", "run", "env", cwd=folder)
+    assert (folder / ".env").read_text() == after
+    run("pdm", "run", "manage", "check", cwd=folder)
+
+
+@pytest.mark.parametrize(("variable", "value", "rule"), WRONG)
+def test_a_wrong_variable_stops_the_program_with_one_line(
+    variable: str, value: str | None, rule: str, project: Project
+) -> None:
+    folder = project()
+    (folder / ".env").unlink()
+    env = {key: content for key, content in {**PRODUCTION, variable: value}.items() if content is not None}
+    started = time.monotonic()
+    line = run(folder / ".venv/bin/python", "src/manage.py", "check", cwd=folder, env=env, code=1).strip()
+    seconds = time.monotonic() - started
+    print(f"stopped after {seconds:.2f} s: {line}")
+    assert "\n" not in line
+    assert variable in line
+    assert rule in line
+    assert not value or value not in line or variable not in {"SECRET_KEY", "DATABASE_URL", "EMAIL_URL"}
+    assert not re.search("p@ss|passw0rd|short-secret", line)
+
+
+def test_the_deployment_checks_are_clean(project: Project) -> None:
+    folder = project()
+    (folder / ".env").unlink()
+    printed = run("pdm", "run", "manage", "check", "--deploy", "--fail-level", "WARNING", cwd=folder, env=PRODUCTION)
+    assert "WARNING" not in printed
+
+
+def test_doctor_tries_every_component_and_names_what_fails(project: Project) -> None:
+    folder = project()
+    run("pdm", "run", "manage", "migrate", "--verbosity", "0", cwd=folder)
+    table = run("pdm", "run", "doctor", cwd=folder)
+    assert re.findall(r"^(\w+) +ok ", table, re.MULTILINE) == ["database", "cache", "mail", "static"]
+    broken = {"EMAIL_URL": "smtp://127.0.0.1:9"}
+    table = run("pdm", "run", "doctor", cwd=folder, env=broken, code=1)
+    assert re.findall(r"^(\w+) +FAILED ", table, re.MULTILINE) == ["mail"]
+    assert "Not working: mail." in table
+
+
+def test_translations_are_made_with_gettext(project: Project) -> None:
+    need("msgfmt")
+    folder = project()
+    run("pdm", "run", "manage", "makemessages", "--locale", "de", cwd=folder)
+    catalogue = folder / "src/locale/de/LC_MESSAGES/django.po"
+    text = catalogue.read_text()
+    assert 'msgid "Sign in"' in text
+    catalogue.write_text(re.sub(r'(msgid "Sign in"\nmsgstr) ""', r'\1 "Anmelden"', text))
+    run("pdm", "run", "manage", "compilemessages", "--locale", "de", cwd=folder)
+    settings = folder / "src/config/settings/internationalization.py"
+    settings.write_text(settings.read_text().replace('LANGUAGE_CODE = "en-us"', 'LANGUAGE_CODE = "de"'))
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/accounts/login/"
+    with serving(["pdm", "run", "dev", f"127.0.0.1:{port}"], url, cwd=folder):
+        assert "Anmelden" in get(url)[1]
+
+
+def test_the_hooks_of_pre_commit_find_a_new_project_clean(project: Project) -> None:
+    folder = project()
+    run("git", "init", "--quiet", cwd=folder)
+    run("git", "add", "--all", cwd=folder)
+    tracked = run("git", "ls-files", cwd=folder).splitlines()
+    assert ".env" not in tracked
+    assert "data/db.sqlite3" not in tracked
+    run("pdm", "run", "pre-commit", "run", "--all-files", cwd=folder)
+    bad = folder / "src/config/bad.py"
+    bad.write_text("import os\nx=1 \n")
+    run("git", "add", "--all", cwd=folder)
+    run("pdm", "run", "pre-commit", "run", "--all-files", cwd=folder, code=1)
+
+
+def test_the_start_page_can_be_deleted(project: Project) -> None:
+    folder = project()
+    slug = "my_site"
+    shutil.rmtree(folder / "src" / slug / "welcome")
+    shutil.rmtree(folder / "tests" / "welcome")
+    for path in (folder / "src/config/settings/apps.py", folder / "src/config/urls.py"):
+        lines = path.read_text().splitlines(keepends=True)
+        kept = [line for line in lines if f"{slug}.welcome" not in line]
+        assert len(kept) == len(lines) - 1
+        path.write_text("".join(kept))
+    run("pdm", "run", "lint", cwd=folder)
+    run("pdm", "run", "test", cwd=folder)
+
+
+@pytest.mark.parametrize("name", [name for name in SETS if "python_version" in name or name == "default"])
+def test_the_python_of_the_answers_is_the_one_of_the_pipeline(name: str, render: Callable[[str], Path]) -> None:
+    full = Rules().complete(SETS[name])
+    assert full is not None
+    project = render(name)
+    found = set()
+    for path in [project / ".github/workflows/ci.yml", project / ".gitlab-ci.yml", project / ".devcontainer/devcontainer.json"]:
+        if path.exists():
+            found |= set(re.findall(r"\b3\.1[1-9]\b", path.read_text()))
+    assert found == {full["python_version"]}

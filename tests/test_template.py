@@ -1,0 +1,78 @@
+"""The template's own code: formatted, typed and clean, as it asks of the projects that it makes."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import SETS, need, run
+from questionnaire import QUESTIONS, ROOT
+
+BIN = ROOT / ".venv" / "bin"
+SHELL = ["run", ".ci/run"]
+
+
+def test_python_is_formatted_clean_and_typed() -> None:
+    scripts = ["benchmarks/generate", "benchmarks/start"]
+    run(BIN / "ruff", "check", ".", *scripts, cwd=ROOT)
+    run(BIN / "ruff", "format", "--check", ".", *scripts, cwd=ROOT)
+    run(BIN / "mypy", cwd=ROOT)
+
+
+def test_shell_is_clean() -> None:
+    run(BIN / "shellcheck", *SHELL, cwd=ROOT)
+
+
+def test_yaml_is_clean() -> None:
+    rules = "{extends: default, rules: {document-start: disable, line-length: {max: 160}, truthy: {check-keys: false}}}"
+    run(BIN / "yamllint", "--strict", "--config-data", rules, "questions", "copier.yml", ".github", "mkdocs.yml", cwd=ROOT)
+
+
+@pytest.mark.parametrize("name", ["default", "ci=gitlab"])
+def test_a_pipeline_is_one_that_its_host_understands(name: str, render: Callable[[str], Path]) -> None:
+    project = render(name)
+    if name == "default":
+        for workflow in (project / ".github/workflows/ci.yml", ROOT / ".github/workflows/ci.yml"):
+            run(BIN / "check-jsonschema", "--builtin-schema", "vendor.github-workflows", workflow, cwd=ROOT)
+        # Actions of GitHub itself may be pinned by version; everything else is an error.
+        config = project.parent / "zizmor.yml"
+        config.write_text("rules: {unpinned-uses: {config: {policies: {'actions/*': ref-pin, '*': hash-pin}}}}\n")
+        run(BIN / "zizmor", "--offline", "--quiet", "--config", config, project / ".github", ROOT / ".github", cwd=ROOT)
+    else:
+        run(BIN / "check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", project / ".gitlab-ci.yml", cwd=ROOT)
+
+
+@pytest.mark.parametrize("name", ["default", "texts", "ci=gitlab", "long"])
+def test_prettier_would_change_nothing(name: str, render: Callable[[str], Path], tmp_path: Path) -> None:
+    need("npx")
+    # Copier writes its answers, and djlint formats Django's templates.
+    (tmp_path / "ignore").write_text("*.html\n.copier-answers.yml\n")
+    run("npx", "--yes", "prettier@3.6.2", "--check", "--ignore-path", tmp_path / "ignore", ".", cwd=render(name))
+
+
+def test_block_tags_stand_alone_on_their_line() -> None:
+    for path in [*(ROOT / "template").rglob("*.jinja"), *(ROOT / "questions").glob("*.jinja")]:
+        for line in path.read_text().splitlines():
+            tags = re.findall(r"\{%-?.*?-?%\}", re.sub(r"\{% raw %\}.*?\{% endraw %\}", "", line))
+            assert not tags or line.strip() == "".join(tags) or path.suffix != ".jinja" or line.strip() == tags[0], (
+                f"{path}: {line}"
+            )
+
+
+def test_a_path_is_guarded_by_one_name() -> None:
+    guards = {
+        guard
+        for path in (ROOT / "template").rglob("*")
+        for guard in re.findall(r"\{% if (.+?) %\}", path.relative_to(ROOT).as_posix())
+    }
+    assert guards <= QUESTIONS.keys()
+
+
+def test_jinja_is_used_only_where_an_answer_is_inside() -> None:
+    for path in (ROOT / "template").rglob("*.jinja"):
+        assert re.search(r"\{\{|\{%", path.read_text()), f"{path} is plain: leave .jinja out of its name"
+        assert path.suffixes[-2:] != [".html", ".jinja"], path
+
+
+def test_the_names_of_the_sets_are_short_enough_to_read() -> None:
+    assert max(map(len, SETS)) < 80
