@@ -20,7 +20,7 @@ PRODUCTION = {
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Copy what programs need: not .env, which belongs to this machine."""
+    # Not .env, which belongs to this machine.
     root = tmp_path / "project"
     shutil.copytree(ROOT / "src", root / "src")
     shutil.copy(ROOT / ".env.example", root)
@@ -29,8 +29,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start(project: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run Python in the copy, with production's environment; None takes a variable away."""
-
+    # None takes a variable away.
     def run(*arguments: str, **variables: str | None) -> subprocess.CompletedProcess[str]:
         environment = {
             "PATH": os.environ["PATH"],

@@ -37,6 +37,7 @@ def test_json_is_an_object_a_line_with_the_id_of_the_request(start: Start) -> No
 
     *requests, sold, closed = map(json.loads, program.stderr.splitlines())
     assert [(line["message"], line["request_id"]) for line in requests] == MESSAGES
+    assert not any("request" in line for line in requests)  # Django's object, with all its headers
     assert (sold["message"], sold["apples"], sold["level"]) == ("sold", 3, "info")
     assert (closed["message"], closed["environment"]) == ("The shop is closed", "staging")
     assert "ZeroDivisionError" in closed["exception"]

@@ -21,6 +21,7 @@ Start = Callable[..., CompletedProcess[str]]
         ("DEBUG", "flase"),
         ("ALLOWED_HOSTS", None),
         ("ALLOWED_HOSTS", " , "),
+        ("CSRF_TRUSTED_ORIGINS", "https://example.com, example.com"),
         ("DATABASE_URL", "postgres://ada:hunter2@home@db/name"),
         ("DATABASE_URL", "postgres://ada:hunter2@db:five/name"),
         ("DATABASE_URL", "pots://ada:hunter2@db/name"),
@@ -62,27 +63,27 @@ def test_servers_find_their_applications(start: Start) -> None:
 
 
 @pytest.mark.parametrize(
-    ("behind_proxy", "header"),
-    [("false", "None"), ("true", "('HTTP_X_FORWARDED_PROTO', 'https')")],
+    ("variable", "value", "setting", "result"),
+    [
+        ("BEHIND_PROXY", None, "SECURE_PROXY_SSL_HEADER", "None"),
+        ("BEHIND_PROXY", "on", "SECURE_PROXY_SSL_HEADER", "('HTTP_X_FORWARDED_PROTO', 'https')"),
+        ("ALLOWED_HOSTS", "a.example, b.example", "ALLOWED_HOSTS", "['a.example', 'b.example']"),
+        ("DATABASE_URL", "postgres://a%40b%2Fc@db/x", "DATABASES['default']['USER']", "a@b/c"),
+        ("EMAIL_URL", "file:////var/mail", "EMAIL_FILE_PATH", "/var/mail"),
+    ],
 )
-def test_a_claim_of_https_is_believed_only_behind_a_proxy(
-    start: Start, behind_proxy: str, header: str
+def test_a_setting_follows_from_its_variable(
+    start: Start, variable: str, value: str | None, setting: str, result: str
 ) -> None:
-    code = "from config.settings import SECURE_PROXY_SSL_HEADER as header; print(header)"
+    program = start("-c", f"import config.settings as s; print(s.{setting})", **{variable: value})
 
-    assert start("-c", code, BEHIND_PROXY=behind_proxy).stdout.strip() == header
-
-
-def test_percent_encoded_characters_reach_the_database_decoded(start: Start) -> None:
-    code = "from config.settings import DATABASES; print(DATABASES['default']['PASSWORD'])"
-    program = start("-c", code, DATABASE_URL="postgres://ada:a%40b%2Fc@db/name")
-
-    assert program.stdout.strip() == "a@b/c"
+    assert program.stdout.strip() == result, program.stderr
 
 
 @pytest.mark.parametrize(
     ("document", "entry"),
     [(".env.example", r"^(?:# )?([A-Z_]+)="), ("docs/settings.md", r"^\| `([A-Z_]+)`")],
+    ids=["example", "docs"],
 )
 def test_every_variable_is_described(document: str, entry: str) -> None:
     described = re.findall(entry, (ROOT / document).read_text(encoding="utf-8"), re.MULTILINE)

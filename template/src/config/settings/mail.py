@@ -25,6 +25,7 @@ EMAIL_HOST_USER = _parts["EMAIL_HOST_USER"]
 EMAIL_HOST_PASSWORD = _parts["EMAIL_HOST_PASSWORD"]
 EMAIL_USE_TLS = _parts["EMAIL_USE_TLS"]
 EMAIL_USE_SSL = _parts["EMAIL_USE_SSL"]
+EMAIL_FILE_PATH = _parts["EMAIL_FILE_PATH"]
 # Seconds. A mail server that does not answer must not hold a request for minutes.
 EMAIL_TIMEOUT = 10
 

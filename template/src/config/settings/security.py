@@ -33,17 +33,34 @@ def check_hosts(hosts: list[str]) -> None:
     Raises:
         ValidationError: when the list is empty.
     """
-    if not any(host.strip() for host in hosts):
+    if not any(hosts):
         raise ValidationError(f"name at least one host, such as {SITE_HOST}.")
+
+
+def check_origins(origins: list[str]) -> None:
+    """Refuse an origin without its scheme: it would match no request.
+
+    Args:
+        origins: the values of ``CSRF_TRUSTED_ORIGINS``.
+
+    Raises:
+        ValidationError: when one has no scheme.
+    """
+    if not all("://" in origin for origin in origins):
+        raise ValidationError(f"write each with its scheme, such as https://{SITE_HOST}.")
 
 
 SECRET_KEY = env.str("SECRET_KEY", validate=check_secret_key)
 
 # Django itself adds localhost where DEBUG is on and the list is empty.
 ALLOWED_HOSTS: list[str] = (
-    env.list("ALLOWED_HOSTS", []) if DEBUG else env.list("ALLOWED_HOSTS", validate=check_hosts)
+    env.list("ALLOWED_HOSTS", [], str.strip)
+    if DEBUG
+    else env.list("ALLOWED_HOSTS", subcast=str.strip, validate=check_hosts)
 )
-CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list(
+    "CSRF_TRUSTED_ORIGINS", [], str.strip, validate=check_origins
+)
 
 # True only where a proxy in front sets X-Forwarded-Proto itself: anybody else could claim https.
 SECURE_PROXY_SSL_HEADER = (
