@@ -23,6 +23,11 @@ function selected() {
   return !selection.isCollapsed && selection.containsNode(live, true);
 }
 
+/** Says it to those who listen; the page shows it already. */
+function announce(element) {
+  announcer.textContent = element.textContent.replace(/\s+/g, " ").trim();
+}
+
 function show(html) {
   const fresh = document.createElement("template");
   fresh.innerHTML = html;
@@ -31,12 +36,12 @@ function show(html) {
 
   const news = !lost.hidden || essence(fresh.content) !== essence(live);
   lost.hidden = true;
-  if (news) announcer.textContent = summary.textContent.trim();
+  if (news) announce(summary);
   if (news || !selected()) live.replaceChildren(fresh.content);
 }
 
 function miss() {
-  if (lost.hidden) announcer.textContent = lost.textContent.trim();
+  if (lost.hidden) announce(lost);
   lost.hidden = false;
 }
 
