@@ -1,5 +1,6 @@
 """What the benchmarks share: the template as a repository, and medians."""
 
+import os
 import shutil
 import statistics
 import subprocess
@@ -10,6 +11,9 @@ from time import perf_counter
 
 ROOT = Path(__file__).resolve().parents[1]
 COPIER = ROOT / ".venv" / "bin" / "copier"
+
+# Modules are compiled once, as on every machine of a user.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def snapshot(folder: Path) -> Path:

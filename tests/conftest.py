@@ -33,7 +33,7 @@ ISOLATED = {
 
 def clean_environment() -> dict[str, str]:
     """Return the environment without what the template's own environment and a checked-out project would add."""
-    left_out = {"VIRTUAL_ENV", "PYTHONPATH", "DJANGO_SETTINGS_MODULE", "PYTEST_CURRENT_TEST", "COV_CORE_SOURCE"}
+    left_out = {"VIRTUAL_ENV", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "DJANGO_SETTINGS_MODULE"}
     return {key: value for key, value in os.environ.items() if key not in left_out} | {"PDM_CHECK_UPDATE": "0"}
 
 

@@ -1,0 +1,192 @@
+"""The pages in a real browser: at two widths, light and dark, by keyboard, without a complaint of the browser or of axe."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from conftest import free_port, need, run, serving
+from playwright.sync_api import Browser, Page, sync_playwright
+from questionnaire import ROOT
+from test_project import PRODUCTION
+
+AXE = "axe-core@4.13.0"
+SCREENSHOTS = ROOT / "screenshots"
+WIDTHS = {"phone": 375, "desk": 1280}
+
+# config.wsgi, and in front of it the collected static files, as a web server would serve them.
+SERVER = """
+import mimetypes, sys
+from pathlib import Path
+from wsgiref.simple_server import make_server
+from config.wsgi import application
+
+def site(environ, start_response):
+    path = Path("data" + environ["PATH_INFO"])
+    if environ["PATH_INFO"].startswith("/static/") and path.is_file():
+        start_response("200 OK", [("Content-Type", mimetypes.guess_type(path)[0] or "text/plain")])
+        return [path.read_bytes()]
+    return application(environ, start_response)
+
+make_server("127.0.0.1", int(sys.argv[1]), site).serve_forever()
+"""
+
+BROKEN = """
+
+def broken(request):
+    raise RuntimeError("broken on purpose")
+
+urlpatterns += [path("broken/", broken)]
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, without its calls to the network."""
+    need("chromium")
+    executable = shutil.which("chromium")
+    quiet = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=quiet)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The script that finds what keeps people out."""
+    need("npm")
+    folder = tmp_path_factory.mktemp("axe")
+    run("npm", "install", "--silent", "--no-save", "--prefix", folder, AXE, cwd=folder)
+    return folder / "node_modules/axe-core/axe.min.js"
+
+
+@pytest.fixture(scope="module")
+def site(render: Callable[[str], Path], environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A site as in production, with an account, a page that is broken, and hashed static files."""
+    folder = tmp_path_factory.mktemp("site") / "project"
+    shutil.copytree(render("texts"), folder)
+    (folder / ".venv").symlink_to(environment)
+    with (folder / "src/config/urls.py").open("a") as urls:
+        urls.write(BROKEN)
+    port = free_port()
+    env = {**PRODUCTION, "ALLOWED_HOSTS": "127.0.0.1", "SECURE_SSL_REDIRECT": "false", "PYTHONPATH": "src"}
+    account = {"DJANGO_SUPERUSER_PASSWORD": "correct horse battery"}
+    manage: list[str | Path] = [folder / ".venv/bin/python", "src/manage.py"]
+    run(*manage, "migrate", "--verbosity", "0", cwd=folder, env=env)
+    run(*manage, "collectstatic", "--noinput", "--verbosity", "0", cwd=folder, env=env)
+    run(*manage, "createsuperuser", "--noinput", "--username", "ada", "--email", "", cwd=folder, env=env | account)
+    url = f"http://127.0.0.1:{port}"
+    env |= {"DJANGO_SETTINGS_MODULE": "config.settings"}
+    with serving([folder / ".venv/bin/python", "-c", SERVER, str(port)], f"{url}/health/live", cwd=folder, env=env):
+        yield url
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the browser says of a page: errors of the console, and requests that fail."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, complaints: list[str]) -> Iterator[Page]:
+    """A new page, whose complaints are collected."""
+    page = browser.new_page()
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+    yield page
+    page.close()
+
+
+def violations(page: Page, axe: Path) -> list[str]:
+    """Return what axe finds, a line each."""
+    page.add_script_tag(path=axe)
+    found = page.evaluate("async () => (await axe.run()).violations")
+    return [f"{one['id']}: {one['help']} ({node['html'][:80]})" for one in found for node in one["nodes"]]
+
+
+PAGES = [("home", "/", 200), ("sign-in", "/accounts/login/", 200), ("404", "/nowhere/", 404), ("500", "/broken/", 500)]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("name", "path", "status"), PAGES)
+def test_a_page_is_whole_at_every_width_and_in_both_schemes(
+    name: str, path: str, status: int, width: str, scheme: str, site: str, page: Page, axe: Path, complaints: list[str]
+) -> None:
+    page.set_viewport_size({"width": WIDTHS[width], "height": 800})
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    response = page.goto(site + path)
+    assert response is not None
+    assert response.status == status
+    # The status of the page itself is no surprise.
+    assert [text for text in complaints if f"status of {status}" not in text] == []
+    assert page.locator("h1").count() == 1
+    assert "Harbour Library" in page.title()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page is wider than the screen"
+    assert page.evaluate("document.querySelectorAll('style, [style], script:not([src])').length") == 0
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}-{width}-{scheme}.png", full_page=True)
+    assert violations(page, axe) == []
+
+
+def test_static_files_have_hashed_names(site: str, page: Page) -> None:
+    page.goto(site)
+    stylesheet = page.locator("link[rel=stylesheet]").first.get_attribute("href")
+    assert stylesheet is not None
+    assert stylesheet.startswith("/static/core/site.")
+    assert stylesheet != "/static/core/site.css"
+
+
+def test_a_person_signs_in_and_out_by_keyboard(site: str, page: Page, axe: Path, complaints: list[str]) -> None:
+    page.goto(site)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Sign in"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/accounts/login/**")
+    assert page.evaluate("document.activeElement.name") == "username"
+
+    page.keyboard.type("ada")
+    page.keyboard.press("Tab")
+    page.keyboard.type("wrong")
+    page.keyboard.press("Enter")
+    page.get_by_role("alert").wait_for()
+    assert violations(page, axe) == []
+
+    page.get_by_label("Password").focus()
+    page.keyboard.type("correct horse battery")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{site}/")
+    assert "Welcome, ada." in page.get_by_role("status").first.inner_text()
+    assert violations(page, axe) == []
+
+    page.get_by_role("button", name="Sign out").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Sign in").wait_for()
+    assert "You are signed out." in page.get_by_role("status").first.inner_text()
+    assert complaints == []
+
+
+def test_the_start_page_shows_the_state_of_components_again_and_again(site: str, page: Page) -> None:
+    page.goto(site)
+    assert page.locator("[data-component=database]").get_attribute("data-works") == "yes"
+    with page.expect_response("**/components/", timeout=15_000) as fetched:
+        pass
+    assert fetched.value.ok
+    page.route("**/components/", lambda route: route.abort())
+    warning = page.get_by_role("paragraph").filter(has_text="The server cannot be reached")
+    warning.wait_for(timeout=15_000)
+    page.unroute("**/components/")
+    warning.wait_for(state="hidden", timeout=15_000)
+
+
+def test_the_start_page_works_without_javascript(site: str, browser: Browser) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(site)
+    assert page.locator("[data-component]").count() >= 4
+    context.close()
