@@ -142,10 +142,10 @@ def test_static_files_have_hashed_names(site: str, page: Page) -> None:
 def test_a_person_signs_in_and_out_by_keyboard(site: str, page: Page, axe: Path, complaints: list[str]) -> None:
     page.goto(site)
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Skip to content"
+    assert page.evaluate("document.activeElement.textContent") == "Skip to main content"
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.textContent") == "Sign in"
+    assert page.evaluate("document.activeElement.textContent") == "Log in"
     page.keyboard.press("Enter")
     page.wait_for_url("**/accounts/login/**")
     assert page.evaluate("document.activeElement.name") == "username"
@@ -164,10 +164,10 @@ def test_a_person_signs_in_and_out_by_keyboard(site: str, page: Page, axe: Path,
     assert "Welcome, ada." in page.get_by_role("status").first.inner_text()
     assert violations(page, axe) == []
 
-    page.get_by_role("button", name="Sign out").focus()
+    page.get_by_role("button", name="Log out").focus()
     page.keyboard.press("Enter")
-    page.get_by_role("link", name="Sign in").wait_for()
-    assert "You are signed out." in page.get_by_role("status").first.inner_text()
+    page.get_by_role("link", name="Log in").wait_for()
+    assert "Logged out" in page.get_by_role("status").first.inner_text()
     assert complaints == []
 
 

@@ -20,6 +20,9 @@ PRODUCTION = {
     "ALLOWED_HOSTS": "example.com",
 }
 
+# The same, reached from this machine without TLS.
+PRODUCTION_HERE = {**PRODUCTION, "ALLOWED_HOSTS": "127.0.0.1", "SECURE_SSL_REDIRECT": "false"}
+
 # A variable, its value, and the rule that the line must name.
 WRONG = [
     ("SECRET_KEY", None, "not set"),
@@ -29,6 +32,7 @@ WRONG = [
     ("DATABASE_URL", "nosql://u:passw0rd@h/x", "scheme://"),
     ("DATABASE_URL", "postgres://u:passw0rd@h:port/x", "port"),
     ("EMAIL_URL", "pigeon://u:passw0rd@h", "submission://"),
+    ("EMAIL_URL", "smtp://u:passw0rd@h?timeout=soon", "submission://"),
     ("ALLOWED_HOSTS", "", "at least one host"),
     ("ALLOWED_HOSTS", None, "not set"),
     ("LOG_LEVEL", "LOUD", "DEBUG, INFO"),
@@ -79,6 +83,15 @@ def test_the_nastiest_answers_make_a_site_that_shows_them(project: Project) -> N
     assert escaped in page
     assert 'dir="rtl"' in page
     assert 'lang="ar"' in page
+
+
+def test_pages_that_stay_are_in_the_language_of_the_answers(project: Project) -> None:
+    folder = project("long")
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with serving(["pdm", "run", "dev", f"127.0.0.1:{port}"], url, cwd=folder, env={"DEBUG": "false", **PRODUCTION_HERE}):
+        assert "Anmelden" in get(f"{url}/accounts/login/")[1]
+        assert "Seite nicht gefunden" in get(f"{url}/nowhere/")[1]
 
 
 def test_a_clone_without_env_gets_one_with_secrets_of_its_own(project: Project) -> None:
@@ -140,15 +153,15 @@ def test_translations_are_made_with_gettext(project: Project) -> None:
     run("pdm", "run", "manage", "makemessages", "--locale", "de", cwd=folder)
     catalogue = folder / "src/locale/de/LC_MESSAGES/django.po"
     text = catalogue.read_text()
-    assert 'msgid "Sign in"' in text
-    catalogue.write_text(re.sub(r'(msgid "Sign in"\nmsgstr) ""', r'\1 "Anmelden"', text))
+    assert 'msgid "What next"' in text
+    catalogue.write_text(re.sub(r'(msgid "What next"\nmsgstr) ""', r'\1 "Wie es weitergeht"', text))
     run("pdm", "run", "manage", "compilemessages", "--locale", "de", cwd=folder)
     settings = folder / "src/config/settings/internationalization.py"
     settings.write_text(settings.read_text().replace('LANGUAGE_CODE = "en-us"', 'LANGUAGE_CODE = "de"'))
     port = free_port()
-    url = f"http://127.0.0.1:{port}/accounts/login/"
+    url = f"http://127.0.0.1:{port}/"
     with serving(["pdm", "run", "dev", f"127.0.0.1:{port}"], url, cwd=folder):
-        assert "Anmelden" in get(url)[1]
+        assert "Wie es weitergeht" in get(url)[1]
 
 
 def test_the_hooks_of_pre_commit_find_a_new_project_clean(project: Project) -> None:

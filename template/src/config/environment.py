@@ -26,12 +26,15 @@ def explain(error: EnvError) -> str:
     return f"{subject} is invalid: {' '.join(map(str, reasons))}"
 
 
-def url_of(schemes: Collection[str], example: str) -> Callable[[str], None]:
+def url_of(
+    schemes: Collection[str], example: str, parse: Callable[[str], object]
+) -> Callable[[str], None]:
     """Make a check for URLs that hold a user and a password.
 
     Args:
         schemes: the schemes that are understood.
         example: what such a URL looks like.
+        parse: what will read the URL; it raises ValueError for one that it does not understand.
 
     Returns:
         A function that raises ValidationError for a URL that would be read as something else than
@@ -44,15 +47,24 @@ def url_of(schemes: Collection[str], example: str) -> Callable[[str], None]:
         if not separator or scheme not in schemes:
             message = f"write it as {example}."
             raise ValidationError(message)
-        credentials = rest.rpartition("@")[0]
+        # A path alone, as of sqlite:///data/db.sqlite3, has no user and may hold any character.
+        credentials = "" if rest.startswith("/") else rest.rpartition("@")[0]
         if any(mark in credentials for mark in "@/#?") or credentials.count(":") > 1:
             raise ValidationError(
                 "characters such as @ : / # ? in the user or the password must be "
                 "percent-encoded, as %40 %3A %2F %23 %3F."
             )
         try:
-            urlsplit(url).port  # noqa: B018 - reading it checks it
+            parts = urlsplit(url)
+            parts.port  # noqa: B018 - reading it checks it
         except ValueError:
             raise ValidationError("the port is not a number from 0 to 65535.") from None
+        try:
+            parse(url)
+        except ValueError:
+            message = f"it is not understood: write it as {example}."
+            raise ValidationError(message) from None
+        if credentials and not parts.hostname:
+            raise ValidationError("it names a user and no host.")
 
     return check

@@ -4,18 +4,20 @@ from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import dj_database_url
 import pytest
 from environs import Env, EnvError, ValidationError
 
 from config.environment import explain, url_of
 
-check = url_of(["postgres", "sqlite"], "scheme://user:password@host")
+check = url_of(["postgres", "sqlite"], "scheme://user:password@host", dj_database_url.parse)
 
 
 @pytest.mark.parametrize(
     "url",
     [
         "sqlite:////var/lib/db.sqlite3",
+        "sqlite:////home/ada@work:1/db.sqlite3",
         "postgres://db/name",
         "postgres://ada:a%40b%2Fc%3Ad@db:5432/name?sslmode=require",
         "postgres://ada:secret@[::1]:5432/name",
@@ -36,6 +38,7 @@ def test_a_well_formed_url_is_accepted(url: str) -> None:
         ("postgres://ada:hunter2/home@db", "percent-encoded"),
         ("postgres://ada:hunter2#home@db", "percent-encoded"),
         ("postgres://ada:hunter2?home@db", "percent-encoded"),
+        ("postgres://ada:hunter2@/name", "no host"),
         ("postgres://ada:hunter2@db:five/name", "the port is not a number"),
         ("postgres://ada:hunter2@db:70000/name", "the port is not a number"),
     ],
@@ -45,6 +48,11 @@ def test_a_malformed_url_is_refused_without_showing_it(url: str, reason: str) ->
         check(url)
 
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_url_that_its_reader_does_not_understand_is_refused() -> None:
+    with pytest.raises(ValidationError, match="it is not understood: write it as number://1"):
+        url_of(["number"], "number://1", int)("number://one")
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,17 @@
 https://docs.djangoproject.com/en/5.2/ref/databases/
 """
 
+from urllib.parse import quote
+
 import dj_database_url
 
 from config.environment import ROOT, env, url_of
 
-_url = env.str(
-    "DATABASE_URL",
-    f"sqlite:///{ROOT / 'data' / 'db.sqlite3'}",
-    validate=url_of(dj_database_url.ENGINE_SCHEMES, "scheme://user:password@host:port/name"),
+_default = f"sqlite:///{quote(str(ROOT / 'data' / 'db.sqlite3'))}"
+_check = url_of(
+    dj_database_url.ENGINE_SCHEMES, "scheme://user:password@host:port/name", dj_database_url.parse
 )
+_url = env.str("DATABASE_URL", _default, validate=_check)
 
 DATABASES = {"default": dj_database_url.parse(_url)}
 

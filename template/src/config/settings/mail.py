@@ -11,11 +11,8 @@ from config.environment import env, url_of
 
 from .base import SITE_HOST, SITE_NAME
 
-_url = env.str(
-    "EMAIL_URL",
-    "console://",
-    validate=url_of(dj_email_url.SCHEMES, "submission://user:password@host"),
-)
+_check = url_of(dj_email_url.SCHEMES, "submission://user:password@host", dj_email_url.parse)
+_url = env.str("EMAIL_URL", "console://", validate=_check)
 _parts = dj_email_url.parse(_url)
 
 EMAIL_BACKEND = _parts["EMAIL_BACKEND"]

@@ -26,5 +26,5 @@ class SignOutView(LogoutView):
     def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
         """Say that it happened."""
         response = super().post(request, *args, **kwargs)
-        messages.info(request, _("You are signed out."))
+        messages.info(request, _("Logged out"))
         return response

@@ -61,8 +61,10 @@ def check(component: Component, *, thorough: bool = False) -> State:
         detail = component.trial() if thorough else component.probe()
         works = True
     except Exception as error:
-        logger.exception("%s does not work", component.name)
         lines = str(error).strip().splitlines()
         detail = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
         works = False
+        # Whoever tries it for real reads what is returned.
+        if not thorough:
+            logger.warning("%s does not work: %s", component.name, detail)
     return State(component, works, detail, perf_counter() - started)
