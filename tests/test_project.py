@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import SETS, free_port, get, need, run, serving
+from conftest import ISOLATED, SETS, copier, free_port, get, need, run, serving
 from questionnaire import NASTY, Rules
 
 Project = Callable[..., Path]
@@ -55,6 +55,18 @@ def test_python_of_every_answer_set_is_formatted_and_clean(
     run(environment / "bin" / "ruff", "check", "--no-cache", cwd=render(answers))
     run(environment / "bin" / "ruff", "format", "--check", "--no-cache", cwd=render(answers))
     run(environment / "bin" / "yamllint", "--strict", ".", cwd=render(answers))
+
+
+def test_the_message_after_a_copy_gives_the_next_commands(template: Path, environment: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "Ada's $HOME (new)"
+    printed = copier("copy", "--defaults", template, folder, cwd=tmp_path)
+    commands = [line.strip() for line in printed.splitlines() if line.startswith("    ")]
+    assert commands[1:3] == ["pdm install", "pdm run dev"]
+    assert [command.split()[1] for command in commands[3:]] == ["init", "add", "commit"]
+    (folder / ".venv").symlink_to(environment)
+    typed = [command.replace("run dev", "run manage check") for command in commands]
+    run("sh", "-ec", "\n".join(typed), cwd=tmp_path, env=ISOLATED)
+    assert run("git", "log", "--format=%s", cwd=folder).strip() == "Start my_site"
 
 
 def test_the_site_is_there_with_two_commands(project: Project) -> None:
