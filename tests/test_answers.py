@@ -21,13 +21,13 @@ REFUSED = [
     ("project_name", "line\u2028separator", "line break"),
     ("project_name", "reordered\u202etxt", "control character"),
     ("project_name", " leading", "begins or ends with a space"),
-    ("project_slug", "", "at most 40 small letters"),
-    ("project_slug", "My_Site", "at most 40 small letters"),
-    ("project_slug", "my-site", "at most 40 small letters"),
-    ("project_slug", "1site", "at most 40 small letters"),
-    ("project_slug", "_site", "at most 40 small letters"),
-    ("project_slug", "site\n", "at most 40 small letters"),
-    ("project_slug", "a" * 41, "at most 40 small letters"),
+    ("project_slug", "", "at most 40"),
+    ("project_slug", "My_Site", "at most 40"),
+    ("project_slug", "my-site", "at most 40"),
+    ("project_slug", "1site", "at most 40"),
+    ("project_slug", "_site", "at most 40"),
+    ("project_slug", "site\n", "at most 40"),
+    ("project_slug", "a" * 41, "at most 40"),
     ("project_slug", "class", "already uses"),
     ("project_slug", "string", "already uses"),
     ("project_slug", "django", "already uses"),
@@ -93,7 +93,8 @@ def sentence(question: str, value: str) -> str:
 @pytest.mark.parametrize(("question", "value", "rule"), REFUSED)
 def test_a_wrong_answer_gets_one_sentence_that_names_it_and_the_rule(question: str, value: str, rule: str) -> None:
     said = sentence(question, value)
-    assert said.startswith(f"{question} is ")
+    assert f": {question} is " in said
+    assert said.index(f": {question}") < 60, "the way out comes first: the prompt shows no more of a line"
     assert rule in said
     assert said.endswith((".", ")."))
     assert "\n" not in said
@@ -119,7 +120,7 @@ def test_the_command_line_ends_with_the_sentence_and_leaves_nothing(template: Pa
     )
     last = printed.strip().splitlines()[-1]
     assert "domain is" in last
-    assert last.endswith("write the host name alone, such as example.com.")
+    assert "Write the name alone" in last
     assert not (tmp_path / "site").exists()
 
 

@@ -31,10 +31,12 @@ WRONG = [
     ("DATABASE_URL", "postgres://u:p@ss@h/x", "percent-encoded"),
     ("DATABASE_URL", "nosql://u:passw0rd@h/x", "scheme://"),
     ("DATABASE_URL", "postgres://u:passw0rd@h:port/x", "port"),
+    ("DATABASE_URL", "postgres://u:passw0rd@h/x", "psycopg"),
     ("EMAIL_URL", "pigeon://u:passw0rd@h", "submission://"),
     ("EMAIL_URL", "smtp://u:passw0rd@h?timeout=soon", "submission://"),
     ("ALLOWED_HOSTS", "", "at least one host"),
     ("ALLOWED_HOSTS", None, "not set"),
+    ("ALLOWED_HOSTS", "https://example.com", "without scheme"),
     ("LOG_LEVEL", "LOUD", "DEBUG, INFO"),
     ("SECURE_HSTS_SECONDS", "year", "valid integer"),
 ]
@@ -99,6 +101,7 @@ def test_the_nastiest_answers_make_a_site_that_shows_them(project: Project) -> N
 
 def test_pages_that_stay_are_in_the_language_of_the_answers(project: Project) -> None:
     folder = project("long")
+    run("pdm", "run", "manage", "collectstatic", "--noinput", cwd=folder)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with serving(["pdm", "run", "dev", f"127.0.0.1:{port}"], url, cwd=folder, env={"DEBUG": "false", **PRODUCTION_HERE}):
@@ -188,6 +191,22 @@ def test_the_hooks_of_pre_commit_find_a_new_project_clean(project: Project) -> N
     bad.write_text("import os\nx=1 \n")
     run("git", "add", "--all", cwd=folder)
     run("pdm", "run", "pre-commit", "run", "--all-files", cwd=folder, code=1)
+
+
+def test_lint_names_what_it_complains_about(project: Project) -> None:
+    folder = project()
+    page = folder / "src/my_site/core/templates/404.html"
+    page.write_text(page.read_text().replace("  {% translate", "{% translate"))
+    assert "404.html" in run("pdm", "run", "lint", cwd=folder, code=1)
+    run("pdm", "run", "format", cwd=folder)
+    run("pdm", "run", "lint", cwd=folder)
+
+
+def test_doctor_says_what_to_do_with_a_database_without_tables(project: Project) -> None:
+    folder = project()
+    printed = run("pdm", "run", "doctor", cwd=folder, code=1)
+    assert "migrations are not applied: run `pdm run manage migrate`" in printed
+    assert "Traceback" not in printed
 
 
 def test_the_start_page_can_be_deleted(project: Project) -> None:

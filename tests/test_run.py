@@ -1,5 +1,6 @@
 """The front door of a checkout, on a machine that has Python and git."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,37 @@ def test_run_alone_lists_the_commands() -> None:
 
 def test_a_command_that_does_not_exist_is_named() -> None:
     assert "there is no command nonsense" in run("./run", "nonsense", cwd=ROOT, code=1)
+
+
+def test_run_is_found_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/django").symlink_to(ROOT / "run")
+    assert "demo" in run(tmp_path / "bin/django", cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["one", "two"], "demo takes one folder, and got one and two"),
+        (["-d", "timezone=Mars", "site"], "Write a name such as Europe/Berlin"),
+        (["."], ". exists already"),
+    ],
+)
+def test_demo_says_in_one_line_what_is_wrong(arguments: list[str], reason: str, clone: Path, tmp_path: Path) -> None:
+    printed = run(clone / "run", "demo", *arguments, cwd=tmp_path, env={"PORT": str(free_port())}, code=1, timeout=900)
+    assert reason in printed.strip().splitlines()[-1]
+    assert "Traceback" not in printed
+    assert not (tmp_path / "site").exists()
+
+
+def test_demo_makes_nothing_when_its_port_is_in_use(clone: Path, tmp_path: Path) -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        printed = run(clone / "run", "demo", "site", cwd=tmp_path, env={"PORT": str(port)}, code=1, timeout=900)
+    assert f"port {port} is in use" in printed
+    assert not (tmp_path / "site").exists()
 
 
 def test_an_old_python_is_refused_with_the_way_out(tmp_path: Path) -> None:

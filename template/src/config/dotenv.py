@@ -12,7 +12,7 @@ SECRET = re.compile(r"^(\w+_(?:KEY|PASSWORD|TOKEN))=$", re.MULTILINE)
 
 
 def write(root: Path = ROOT) -> str:
-    """Write ``.env`` where there is none, readable by its owner only.
+    """Write ``.env`` where there is none. Others on this machine cannot read it, also if it was there.
 
     Args:
         root: the folder of the project.
@@ -22,6 +22,7 @@ def write(root: Path = ROOT) -> str:
     """
     path = root / ".env"
     if path.exists():
+        path.chmod(0o600)
         return f"{path} stays as it is: delete it first if you want fresh secrets."
     example = (root / ".env.example").read_text(encoding="utf-8")
     path.touch(mode=0o600)

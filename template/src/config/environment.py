@@ -1,9 +1,11 @@
 """The environment: what a machine decides comes from here, typed and checked.
 
-Variables of the process win over those of ``.env``, the file of a development machine.
-``docs/settings.md`` describes each of them.
+Variables of the process win over those of ``.env``, the file of a development machine. ``ENV_FILE``
+names another file; empty, none is read. ``docs/settings.md`` describes each of the others.
 """
 
+import os
+import sys
 from collections.abc import Callable, Collection
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,7 +15,13 @@ from environs import Env, EnvError, EnvValidationError, ValidationError
 ROOT = Path(__file__).resolve().parents[2]
 
 env = Env()
-env.read_env(ROOT / ".env", recurse=False)
+
+_file = os.environ.get("ENV_FILE", ".env")
+if _file:
+    try:
+        env.read_env(ROOT / _file, recurse=False)
+    except (OSError, ValueError) as error:
+        sys.exit(f"{ROOT / _file} cannot be read: {error}.")
 
 
 def explain(error: EnvError) -> str:

@@ -32,11 +32,12 @@ def test_nobody_else_can_read_it(folder: Path) -> None:
     assert stat.S_IMODE((folder / ".env").stat().st_mode) == 0o600
 
 
-def test_a_file_that_exists_stays_as_it_is(folder: Path) -> None:
+def test_a_file_that_exists_keeps_its_text(folder: Path) -> None:
     (folder / ".env").write_text("A_KEY=mine\n")
 
     assert "stays" in dotenv.write(folder)
     assert (folder / ".env").read_text() == "A_KEY=mine\n"
+    assert stat.S_IMODE((folder / ".env").stat().st_mode) == 0o600
 
 
 def test_what_it_writes_is_all_that_development_needs(

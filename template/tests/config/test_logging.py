@@ -16,6 +16,7 @@ from django.test import AsyncClient, Client
 django.setup()
 Client().get("/health/live")
 Client().get("/nowhere", headers={"X-Request-ID": "0-of-the-first-one"})
+Client().get("/x%0aforged%1b[31m", headers={"X-Request-ID": "a-path-that-forges"})
 async_to_sync(AsyncClient().get)("/nowhere", headers={"X-Request-ID": "1-of-the-second-one"})
 structlog.get_logger("shop").info("sold", apples=3)
 try:
@@ -27,6 +28,8 @@ except ZeroDivisionError:
 MESSAGES = [
     ("GET /nowhere 404", "0-of-the-first-one"),
     ("Not Found: /nowhere", "0-of-the-first-one"),
+    ("GET /x%0Aforged%1B%5B31m 404", "a-path-that-forges"),
+    ("Not Found: /x\\nforged\\x1b[31m", "a-path-that-forges"),
     ("GET /nowhere 404", "1-of-the-second-one"),
     ("Not Found: /nowhere", "1-of-the-second-one"),
 ]

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Callable
+from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
@@ -10,6 +11,18 @@ import pytest
 from config.environment import ROOT
 
 Start = Callable[..., CompletedProcess[str]]
+
+# Whichever drivers are installed, this one is not.
+BROKEN_DRIVER = """
+from django.core.exceptions import ImproperlyConfigured
+from django.db import utils
+
+def load_backend(name):
+    raise ImproperlyConfigured("no such driver")
+
+utils.load_backend = load_backend
+import config.settings
+"""
 
 
 @pytest.mark.parametrize(
@@ -21,14 +34,20 @@ Start = Callable[..., CompletedProcess[str]]
         ("DEBUG", "flase"),
         ("ALLOWED_HOSTS", None),
         ("ALLOWED_HOSTS", " , "),
+        ("ALLOWED_HOSTS", "https://example.com"),
+        ("ALLOWED_HOSTS", "example.com:8000"),
+        ("ALLOWED_HOSTS", "a.example b.example"),
         ("CSRF_TRUSTED_ORIGINS", "https://example.com, example.com"),
+        ("CSRF_TRUSTED_ORIGINS", "https://example.com/path"),
         ("DATABASE_URL", "postgres://ada:hunter2@home@db/name"),
         ("DATABASE_URL", "postgres://ada:hunter2@db:five/name"),
         ("DATABASE_URL", "pots://ada:hunter2@db/name"),
         ("EMAIL_URL", "smpt://ada:hunter2@mail"),
+        ("EMAIL_URL", "submission://"),
         ("LOG_LEVEL", "LOUD"),
         ("LOG_FORMAT", "yaml"),
         ("SECURE_HSTS_SECONDS", "hour"),
+        ("SECURE_HSTS_SECONDS", "-1"),
     ],
 )
 def test_a_missing_or_malformed_variable_stops_the_program(
@@ -41,6 +60,30 @@ def test_a_missing_or_malformed_variable_stops_the_program(
     (line,) = program.stderr.splitlines()
     assert variable in line
     assert "hunter2" not in line
+
+
+def test_a_driver_that_is_missing_is_named(start: Start) -> None:
+    program = start("-c", BROKEN_DRIVER, DATABASE_URL="postgres://ada:hunter2@db/name")
+
+    assert program.returncode == 1
+    assert "DATABASE_URL" in program.stderr
+    assert "no such driver" in program.stderr
+
+
+def test_a_file_that_cannot_be_read_is_named(start: Start, project: Path) -> None:
+    (project / ".env").mkdir()
+    program = start("-c", "import config.settings")
+
+    assert program.returncode == 1
+    (line,) = program.stderr.splitlines()
+    assert ".env cannot be read" in line
+
+
+def test_no_file_is_read_when_none_is_wanted(start: Start, project: Path) -> None:
+    (project / ".env").write_text("DEBUG=flase")
+    program = start("-c", "import config.settings", ENV_FILE="")
+
+    assert program.returncode == 0, program.stderr
 
 
 def test_manage_stops_with_the_same_line(start: Start) -> None:
@@ -68,7 +111,8 @@ def test_servers_find_their_applications(start: Start) -> None:
         ("BEHIND_PROXY", None, "SECURE_PROXY_SSL_HEADER", "None"),
         ("BEHIND_PROXY", "on", "SECURE_PROXY_SSL_HEADER", "('HTTP_X_FORWARDED_PROTO', 'https')"),
         ("ALLOWED_HOSTS", "a.example, b.example", "ALLOWED_HOSTS", "['a.example', 'b.example']"),
-        ("DATABASE_URL", "postgres://a%40b%2Fc@db/x", "DATABASES['default']['USER']", "a@b/c"),
+        ("ALLOWED_HOSTS", ".example.com,[::1],", "ALLOWED_HOSTS", "['.example.com', '[::1]']"),
+        ("DATABASE_URL", "sqlite:////a%40b?timeout=9", "DATABASES['default']['NAME']", "/a@b"),
         ("EMAIL_URL", "file:////var/mail", "EMAIL_FILE_PATH", "/var/mail"),
     ],
 )

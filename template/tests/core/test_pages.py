@@ -58,6 +58,20 @@ def test_an_error_has_a_page_of_the_site(settings: Settings, url: str, status: i
     assertContains(answer, escape(settings.SITE_NAME), status_code=status)
 
 
+@pytest.mark.urls(__name__)
+@pytest.mark.django_db
+def test_without_static_files_errors_are_readable_and_the_site_is_not_ready(
+    settings: Settings, tmp_path: Path
+) -> None:
+    settings.STORAGES = STORAGES
+    settings.STATIC_ROOT = tmp_path
+    client = Client(raise_request_exception=False)
+
+    assertContains(client.get("/nowhere/"), "/static/core/site.css", status_code=404)
+    assertContains(client.get("/fail/500/"), "/static/core/site.css", status_code=500)
+    assert client.get("/health/ready").json()["failing"] == ["static"]
+
+
 def test_a_host_that_is_not_the_sites_is_refused(client: Client, settings: Settings) -> None:
     answer = client.get("/", headers={"Host": "elsewhere.example"})
 

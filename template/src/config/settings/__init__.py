@@ -22,5 +22,5 @@ try:
     from .static import *
     from .templates import *
 except EnvError as error:
-    # One line instead of a traceback: whoever reads it is about to mend an environment, not code.
+    # One line instead of a traceback: whoever reads it is about to fix an environment, not code.
     sys.exit(f"{explain(error)} See docs/settings.md; `pdm run env` writes a .env for development.")

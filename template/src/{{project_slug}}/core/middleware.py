@@ -14,6 +14,7 @@ from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
+from django.utils.encoding import escape_uri_path
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from .components import COMPONENTS, check
@@ -51,7 +52,7 @@ def request_id(get_response: GetResponse) -> GetResponse:
             logging.DEBUG if request.path_info in {LIVE, READY} else logging.INFO,
             "%s %s %s",
             request.method,
-            request.path,
+            escape_uri_path(request.path),
             response.status_code,
             extra={"milliseconds": round((perf_counter() - started) * 1000, 1)},
         )

@@ -12,6 +12,11 @@ class SignInView(LoginView):
 
     redirect_authenticated_user = True
 
+    def get_success_url(self) -> str:
+        """Leave out a ``next`` that leads back to this page: it would go in circles."""
+        url = super().get_success_url()
+        return self.get_default_redirect_url() if url == self.request.path else url
+
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         """Greet by name."""
         response = super().form_valid(form)

@@ -4,6 +4,7 @@ import secrets
 
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
+from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext_lazy as _
 
 from .base import Component
@@ -19,7 +20,12 @@ def probe() -> str:
 
 
 def trial() -> str:
-    """Write a user, read it back, and leave nothing of it."""
+    """Look for missing migrations; write a user, read it back, and leave nothing of it."""
+    executor = MigrationExecutor(connection)
+    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if missing:
+        message = f"{len(missing)} migrations are not applied: run `pdm run manage migrate`"
+        raise RuntimeError(message)
     model = get_user_model()
     name = f"doctor-{secrets.token_hex(8)}"
     with transaction.atomic():

@@ -17,4 +17,4 @@ def probe() -> str:
     return url
 
 
-component = Component("static", _("Static files"), probe, probe)
+component = Component("static", _("Static files"), probe, probe, essential=True)
