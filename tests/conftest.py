@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -73,6 +74,20 @@ def need(*tools: str) -> None:
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
+
+
+PNPM = re.compile(r"^pnpm_version:.*?default: \"(.+?)\"", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="session")
+def pnpm(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The variables with which programs find Node.js and the pnpm that the documents name."""
+    need("node", "npm")
+    found = PNPM.search((ROOT / "questions" / "computed.yml").read_text())
+    assert found is not None
+    folder = tmp_path_factory.mktemp("pnpm")
+    run("npm", "install", "--silent", "--prefix", folder, f"pnpm@{found[1]}", cwd=folder)
+    return {"PATH": f"{folder}/node_modules/.bin:{os.environ['PATH']}"}
 
 
 def free_port() -> int:

@@ -124,7 +124,7 @@ def test_the_command_line_ends_with_the_sentence_and_leaves_nothing(template: Pa
     assert not (tmp_path / "site").exists()
 
 
-@pytest.mark.parametrize("choice", ["license", "python_version", "ci"])
+@pytest.mark.parametrize("choice", ["license", "python_version", "frontend", "ci"])
 def test_a_choice_that_does_not_exist_is_refused(choice: str, template: Path, tmp_path: Path) -> None:
     printed = copier("copy", "--defaults", *data({choice: "nonsense"}), template, tmp_path / "site", cwd=tmp_path, code=1)
     assert choice in printed.strip().splitlines()[-1]
@@ -198,6 +198,7 @@ def test_every_answer_of_the_contract_is_a_question() -> None:
         "timezone",
         "language",
         "python_version",
+        "frontend",
         "ci",
     ]
     assert [key for key in QUESTIONS if QUESTIONS[key].get("when") is not False] == contract

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import free_port, need, run, serving
+from conftest import SETS, free_port, need, run, serving
 from playwright.sync_api import Browser, Page, sync_playwright
 from questionnaire import ROOT
 from test_project import PRODUCTION
@@ -14,19 +14,24 @@ AXE = "axe-core@4.13.0"
 SCREENSHOTS = ROOT / "screenshots"
 WIDTHS = {"phone": 375, "desk": 1280}
 
-# config.wsgi, and in front of it the collected static files, as a web server would serve them.
+# config.wsgi, and in front of it the collected static files, as a web server would serve them. No page needs more than
+# the strictest policy allows: no inline script or style, and no code made of text.
 SERVER = """
 import mimetypes, sys
 from pathlib import Path
 from wsgiref.simple_server import make_server
 from config.wsgi import application
 
+POLICY = "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+
 def site(environ, start_response):
     path = Path("data" + environ["PATH_INFO"])
     if environ["PATH_INFO"].startswith("/static/") and path.is_file():
         start_response("200 OK", [("Content-Type", mimetypes.guess_type(path)[0] or "text/plain")])
         return [path.read_bytes()]
-    return application(environ, start_response)
+    def start(status, headers, exc_info=None):
+        return start_response(status, [*headers, ("Content-Security-Policy", POLICY)], exc_info)
+    return application(environ, start)
 
 make_server("127.0.0.1", int(sys.argv[1]), site).serve_forever()
 """
@@ -61,12 +66,30 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "node_modules/axe-core/axe.min.js"
 
 
+# How the pages get their stylesheet and scripts: built by gulp, with a pipeline that was never run, and with none.
+LOOKS = {"built": "texts", "not built": "texts", "none": "frontend=none"}
+
+
+@pytest.fixture(scope="module", params=LOOKS)
+def look(request: pytest.FixtureRequest) -> str:
+    """One of these."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def site(render: Callable[[str], Path], environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def site(
+    look: str,
+    render: Callable[[str], Path],
+    environment: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Iterator[str]:
     """A site as in production, with an account, a page that is broken, and hashed static files."""
     folder = tmp_path_factory.mktemp("site") / "project"
-    shutil.copytree(render("texts"), folder)
+    shutil.copytree(render(LOOKS[look]), folder)
     (folder / ".venv").symlink_to(environment)
+    if look == "built":
+        run("pdm", "run", "assets", cwd=folder, env=request.getfixturevalue("pnpm"))
     with (folder / "src/config/urls.py").open("a") as urls:
         urls.write(BROKEN)
     port = free_port()
@@ -101,7 +124,7 @@ def page(browser: Browser, complaints: list[str]) -> Iterator[Page]:
 
 def violations(page: Page, axe: Path) -> list[str]:
     """Return what axe finds, a line each."""
-    page.add_script_tag(path=axe)
+    page.evaluate(axe.read_text())
     found = page.evaluate("async () => (await axe.run()).violations")
     return [f"{one['id']}: {one['help']} ({node['html'][:80]})" for one in found for node in one["nodes"]]
 
@@ -113,7 +136,16 @@ PAGES = [("home", "/", 200), ("sign-in", "/accounts/login/", 200), ("404", "/now
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize(("name", "path", "status"), PAGES)
 def test_a_page_is_whole_at_every_width_and_in_both_schemes(
-    name: str, path: str, status: int, width: str, scheme: str, site: str, page: Page, axe: Path, complaints: list[str]
+    name: str,
+    path: str,
+    status: int,
+    width: str,
+    scheme: str,
+    look: str,
+    site: str,
+    page: Page,
+    axe: Path,
+    complaints: list[str],
 ) -> None:
     page.set_viewport_size({"width": WIDTHS[width], "height": 800})
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
@@ -123,11 +155,11 @@ def test_a_page_is_whole_at_every_width_and_in_both_schemes(
     # The status of the page itself is no surprise.
     assert [text for text in complaints if f"status of {status}" not in text] == []
     assert page.locator("h1").count() == 1
-    assert "Harbour Library" in page.title()
+    assert SETS[LOOKS[look]].get("project_name", "My Site") in page.title()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page is wider than the screen"
     assert page.evaluate("document.querySelectorAll('style, [style], script:not([src])').length") == 0
     SCREENSHOTS.mkdir(exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}-{width}-{scheme}.png", full_page=True)
+    page.screenshot(path=SCREENSHOTS / f"{look.replace(' ', '-')}-{name}-{width}-{scheme}.png", full_page=True)
     assert violations(page, axe) == []
 
 
@@ -164,6 +196,11 @@ def test_a_person_signs_in_and_out_by_keyboard(site: str, page: Page, axe: Path,
     assert "Welcome, ada." in page.get_by_role("status").first.inner_text()
     assert violations(page, axe) == []
 
+    page.get_by_role("button", name="Close").focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("Welcome, ada.").wait_for(state="detached")
+    assert page.evaluate("document.activeElement.id") == "main"
+
     page.get_by_role("button", name="Log out").focus()
     page.keyboard.press("Enter")
     page.get_by_role("link", name="Log in").wait_for()
@@ -171,6 +208,7 @@ def test_a_person_signs_in_and_out_by_keyboard(site: str, page: Page, axe: Path,
     assert complaints == []
 
 
+@pytest.mark.parametrize("look", ["built", "none"], indirect=True, scope="module")
 def test_the_start_page_shows_the_state_of_components_again_and_again(site: str, page: Page) -> None:
     page.goto(site)
     assert page.locator("[data-component=database]").get_attribute("data-works") == "yes"
@@ -182,6 +220,24 @@ def test_the_start_page_shows_the_state_of_components_again_and_again(site: str,
     warning.wait_for(timeout=15_000)
     page.unroute("**/components/")
     warning.wait_for(state="hidden", timeout=15_000)
+
+
+def test_pages_have_htmx_and_alpine_where_they_were_built(look: str, site: str, page: Page) -> None:
+    page.goto(site)
+    assert page.evaluate("[typeof htmx, typeof Alpine]") == ["object" if look == "built" else "undefined"] * 2
+    heading = page.locator("h1").evaluate("element => getComputedStyle(element).fontFamily")
+    assert heading.startswith('"Source Serif 4"' if look == "built" else "Charter")
+
+
+@pytest.mark.parametrize("look", ["built", "none"], indirect=True, scope="module")
+def test_a_state_that_changes_is_said_once(site: str, page: Page) -> None:
+    page.goto(site)
+    said = page.get_by_role("status").last
+    page.route("**/components/", lambda route: route.abort())
+    page.get_by_text("The server cannot be reached", exact=False).nth(1).wait_for(state="attached", timeout=15_000)
+    assert "cannot be reached" in said.inner_text()
+    page.unroute("**/components/")
+    page.get_by_role("status").filter(has_text="Everything works").wait_for(state="attached", timeout=15_000)
 
 
 def test_the_start_page_works_without_javascript(site: str, browser: Browser) -> None:
