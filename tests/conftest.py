@@ -148,6 +148,48 @@ def serving(
         log.unlink()
 
 
+def eventually(holds: Callable[[], bool], message: str, patience: float = 30) -> float:
+    """Wait until something holds, and return the seconds that it took.
+
+    Args:
+        holds: what is asked again and again.
+        message: what to say when it is given up.
+        patience: seconds after which it is.
+    """
+    started = time.monotonic()
+    while not holds():
+        assert time.monotonic() - started < patience, message
+        time.sleep(0.05)
+    return time.monotonic() - started
+
+
+@contextlib.contextmanager
+def watching(project: Path, env: dict[str, str]) -> Iterator[int]:
+    """Run ``pdm run watch`` until the block ends. Yields the port on which it tells browsers what was built."""
+    port = free_port()
+    log = project / ".watch.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            ["pdm", "run", "watch"],
+            cwd=project,
+            env=clean_environment() | env | {"RELOAD_PORT": str(port)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        eventually(lambda: "Finished 'files'" in log.read_text() or process.poll() is not None, "it does not watch", 120)
+        assert process.poll() is None, log.read_text()
+        yield port
+        assert process.poll() is None, log.read_text()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        log.unlink()
+
+
 def git(*arguments: str, cwd: Path) -> str:
     """Run git without the developer's settings."""
     return run("git", "-c", "init.defaultBranch=main", *arguments, cwd=cwd, env=ISOLATED)

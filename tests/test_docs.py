@@ -9,7 +9,7 @@ from pathlib import Path
 
 import answers
 import pytest
-from conftest import commit, free_port, git, need, run, serving, snapshot
+from conftest import commit, free_port, git, need, run, serving, snapshot, watching
 from markdown_it import MarkdownIt
 from questionnaire import NASTY, ROOT
 from test_project import PRODUCTION
@@ -29,6 +29,9 @@ def play(command: str, cwd: Path, env: dict[str, str]) -> None:
     if command.startswith("pdm run dev"):
         port = free_port()
         with serving(["pdm", "run", "dev", f"127.0.0.1:{port}"], f"http://127.0.0.1:{port}", cwd=cwd, env=env):
+            return
+    if command == "pdm run watch":
+        with watching(cwd, env):
             return
     if command == "pdm run manage createsuperuser":
         command += " --noinput --username owner --email owner@example.com"
@@ -54,11 +57,11 @@ def with_copier() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("document", ["README.md", "docs/development.md", "docs/deployment.md", "docs/settings.md"])
-def test_every_command_of_a_new_project_works(document: str, owned: Path) -> None:
+def test_every_command_of_a_new_project_works(document: str, owned: Path, pnpm: dict[str, str]) -> None:
     listed = commands(owned / document)
     if any("makemessages" in command for command in listed):
         need("msgfmt")
-    env = with_copier()
+    env = {"PATH": f"{ROOT / '.venv' / 'bin'}:{pnpm['PATH']}"}
     if document == "docs/deployment.md":
         (owned / ".env").unlink()
         env |= PRODUCTION

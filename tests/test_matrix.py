@@ -70,7 +70,7 @@ def test_nothing_of_the_template_is_left(answers: str, render: Render) -> None:
         if path == ".copier-answers.yml":
             continue
         ours = reduce(lambda rest, written: rest.replace(written, ""), texts(answers), text)
-        assert not re.search(rf"(?<!\$){{[{{%][^}}]*\b({names})\b", ours) or path.endswith(".html"), path
+        assert not re.search(rf"(?<!\$){{[{{%][^}}\n]*\b({names})\b", ours) or path.endswith(".html"), path
         assert not re.search(r"(?<!\$)\{\{|\{#", ours) or path.endswith((".html", ".md")), path
         assert not re.search(r"\b(TODO|FIXME|XXX)\b", ours), path
         assert "jinja" not in ours.lower() or path == "pdm.lock", path
@@ -185,6 +185,25 @@ def test_a_pipeline_that_was_not_chosen_leaves_no_trace(answers: str, render: Re
     for path, text in files(project):
         if path not in {"pdm.lock", ".copier-answers.yml", "LICENSE"}:
             assert not re.search("|".join(others), text, re.IGNORECASE), path
+
+
+# What stands only in projects that have a component: names of files and words of texts.
+TRACES = {
+    "gulp": r"\b(node_modules|node\.?js|npm|pnpm|gulp\w*|tailwind\w*|htmx|alpine|biome|esbuild|frontend)\b|\bh?x-(data|get|on|ref)\b"
+}
+
+
+@pytest.mark.parametrize("component", TRACES)
+def test_a_component_left_out_leaves_no_trace(component: str, answers: str, render: Render) -> None:
+    full = Rules().complete(SETS[answers])
+    assert full is not None
+    found = {
+        path
+        for path, text in files(render(answers))
+        if path not in {"pdm.lock", ".copier-answers.yml", "LICENSE"}
+        and re.search(TRACES[component], f"{path}\n{text}", re.IGNORECASE)
+    }
+    assert bool(found) == full[component], found
 
 
 def test_secrets_are_fresh(render: Render) -> None:

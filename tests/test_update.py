@@ -65,7 +65,8 @@ def test_an_update_keeps_every_edit_and_brings_every_change(tagged: bool, tmp_pa
     shutil.rmtree(project / "tests/welcome")
     (project / ".env").write_text(secrets + "PAYMENT_TOKEN=ours\n")
     (project / "src/my_site/core/static/core/favicon.ico").write_bytes(b"ours")
-    (project / "pdm.lock").write_text((project / "pdm.lock").read_text() + "# ours\n")
+    for lock in (project / "pdm.lock", project / "pnpm-lock.yaml"):
+        lock.write_text(lock.read_text() + "# ours\n")
     commit(project, "Edit as an owner does")
 
     for name, old, new in CHANGES:
@@ -94,6 +95,7 @@ def test_an_update_keeps_every_edit_and_brings_every_change(tagged: bool, tmp_pa
     assert (project / ".env").read_text() == secrets + "PAYMENT_TOKEN=ours\n"
     assert (project / "src/my_site/core/static/core/favicon.ico").read_bytes() == b"ours"
     assert (project / "pdm.lock").read_text().endswith("# ours\n")
+    assert (project / "pnpm-lock.yaml").read_text().endswith("# ours\n")
     assert "license: BSD-3-Clause" in (project / ".copier-answers.yml").read_text()
 
     for name, _, new in CHANGES:
