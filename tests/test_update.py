@@ -32,7 +32,7 @@ CHANGES = [
     ("template/pyproject.toml.jinja", "line-length = 100", "line-length = 110"),
     ("template/src/config/settings/apps.py.jinja", '    "django.contrib.staticfiles",\n', '    "django.contrib.staticfiles",\n    "django.contrib.humanize",\n'),
     ("template/src/config/urls.py.jinja", '"""The URLs of the site."""', '"""The URLs of the site, each once."""'),
-    ("template/src/config/settings/security.py", 'env.int("SECURE_HSTS_SECONDS", 3600)', 'env.int("SECURE_HSTS_SECONDS", 7200)'),
+    ("template/src/config/settings/security.py", '"SECURE_HSTS_SECONDS", 3600,', '"SECURE_HSTS_SECONDS", 7200,'),
     ("template/src/{{project_slug}}/users/models.py", '"""The user of the site.', '"""The users of the site.'),
     ("template/src/{{project_slug}}/welcome/urls.py", '"""The start page, and', '"""The first page, and'),
     ("template/README.md.jinja", "## Every day", "## Each day"),

@@ -12,18 +12,6 @@ from config.environment import ROOT
 
 Start = Callable[..., CompletedProcess[str]]
 
-# Whichever drivers are installed, this one is not.
-BROKEN_DRIVER = """
-from django.core.exceptions import ImproperlyConfigured
-from django.db import utils
-
-def load_backend(name):
-    raise ImproperlyConfigured("no such driver")
-
-utils.load_backend = load_backend
-import config.settings
-"""
-
 
 @pytest.mark.parametrize(
     ("variable", "value"),
@@ -60,14 +48,6 @@ def test_a_missing_or_malformed_variable_stops_the_program(
     (line,) = program.stderr.splitlines()
     assert variable in line
     assert "hunter2" not in line
-
-
-def test_a_driver_that_is_missing_is_named(start: Start) -> None:
-    program = start("-c", BROKEN_DRIVER, DATABASE_URL="postgres://ada:hunter2@db/name")
-
-    assert program.returncode == 1
-    assert "DATABASE_URL" in program.stderr
-    assert "no such driver" in program.stderr
 
 
 def test_a_file_that_cannot_be_read_is_named(start: Start, project: Path) -> None:
