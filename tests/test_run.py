@@ -1,5 +1,6 @@
 """The front door of a checkout, on a machine that has Python and git."""
 
+import shutil
 import socket
 from pathlib import Path
 
@@ -74,6 +75,11 @@ def test_demo_makes_a_project_and_serves_it(clone: Path, tmp_path: Path) -> None
     shell = f'exec "$@" >{log} 2>&1'
     with serving(["sh", "-c", shell, "sh", *command], url, cwd=tmp_path, env={"PORT": str(port)}, patience=400):
         assert "Harbour Library" in get(url)[1]
+        # Built where Node.js is, and said where it is not.
+        built = "htmx" in get(f"{url}/static/core/site.js")[1]
+        assert built == ("Building its assets" in log.read_text())
+        assert built == ("Its assets are not built" not in log.read_text())
+        assert built or shutil.which("npm") is None
     assert f"Open {url}" in log.read_text()
     assert "not committed" not in log.read_text()
     assert (tmp_path / "harbour/src/harbour_library").is_dir()
