@@ -12,7 +12,7 @@ import pytest
 from conftest import commit, free_port, git, need, run, serving, snapshot, watching
 from markdown_it import MarkdownIt
 from questionnaire import NASTY, ROOT
-from test_project import PRODUCTION
+from test_project import LAPTOP, PRODUCTION
 
 URL = "https://github.com/copier-django/copier-django"
 
@@ -61,7 +61,7 @@ def test_every_command_of_a_new_project_works(document: str, owned: Path, pnpm: 
     listed = commands(owned / document)
     if any("makemessages" in command for command in listed):
         need("msgfmt")
-    env = {"PATH": f"{ROOT / '.venv' / 'bin'}:{pnpm['PATH']}"}
+    env = LAPTOP | {"PATH": f"{ROOT / '.venv' / 'bin'}:{pnpm['PATH']}"}
     if document == "docs/deployment.md":
         (owned / ".env").unlink()
         env |= PRODUCTION

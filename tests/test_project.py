@@ -200,9 +200,9 @@ def test_lint_names_what_it_complains_about(project: Project) -> None:
     folder = project()
     page = folder / "src/my_site/core/templates/404.html"
     page.write_text(page.read_text().replace("  {% translate", "{% translate"))
-    assert "404.html" in run("pdm", "run", "lint", cwd=folder, code=1)
-    run("pdm", "run", "format", cwd=folder)
-    run("pdm", "run", "lint", cwd=folder)
+    assert "404.html" in run("pdm", "run", "lint", cwd=folder, env=LAPTOP, code=1)
+    run("pdm", "run", "format", cwd=folder, env=LAPTOP)
+    run("pdm", "run", "lint", cwd=folder, env=LAPTOP)
 
 
 def test_doctor_says_what_to_do_with_a_database_without_tables(project: Project) -> None:
