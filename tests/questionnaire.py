@@ -115,8 +115,12 @@ class Rules:
         return yaml.safe_load(text) if text in {"true", "false", "True", "False"} else text
 
 
-def _name(answers: Answers) -> str:
-    return ",".join(f"{key}={value}" for key, value in answers.items()) or "default"
+def _name(answers: Answers, number: int) -> str:
+    """Name a set: one changed answer by its key and value, several by the number of the set and their values."""
+    if len(answers) == 1:
+        return ",".join(f"{key}={value}" for key, value in answers.items())
+    values = [("" if value else "no ") + key if isinstance(value, bool) else value for key, value in answers.items()]
+    return f"{number}: {', '.join(values)}"
 
 
 def answer_sets() -> dict[str, Answers]:
@@ -134,7 +138,8 @@ def answer_sets() -> dict[str, Answers]:
     for answers in [*singles, *pairs]:
         if rules.complete(answers) is not None:
             kept = {key: value for key, value in rules.asked(answers).items() if value != defaults[key]}
-            sets.setdefault(_name(kept), kept)
+            if kept not in sets.values():
+                sets[_name(kept, len(sets))] = kept
     return {**sets, **SPECIAL}
 
 

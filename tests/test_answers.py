@@ -199,6 +199,7 @@ def test_every_answer_of_the_contract_is_a_question() -> None:
         "language",
         "python_version",
         "frontend",
+        "mirrors",
         "ci",
     ]
     assert [key for key in QUESTIONS if QUESTIONS[key].get("when") is not False] == contract

@@ -118,11 +118,11 @@ def test_clean_leaves_a_folder_that_pages_work_without(copy: Path, pnpm: dict[st
 
 def test_what_is_built_is_collected_with_hashes(copy: Path) -> None:
     run("pdm", "run", "manage", "collectstatic", "--noinput", "--verbosity", "0", cwd=copy)
-    collected = next((copy / "data/static/core").glob("site.*.css")).read_text()
+    collected = next((copy / "staticfiles/core").glob("site.*.css")).read_text()
     font = re.search(r"url\(\"?\.\./(fonts/[\w.-]+)", collected)
     assert font is not None
     assert re.search(r"\.[0-9a-f]{12}\.woff2$", font[1])
-    assert (copy / "data/static" / font[1]).exists()
+    assert (copy / "staticfiles" / font[1]).exists()
 
 
 def test_a_lock_that_is_stale_is_refused(copy: Path, pnpm: dict[str, str]) -> None:

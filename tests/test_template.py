@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import SETS, need, run
+from conftest import need, run
 from questionnaire import QUESTIONS, ROOT
 
 BIN = ROOT / ".venv" / "bin"
@@ -76,7 +76,3 @@ def test_jinja_is_used_only_where_an_answer_is_inside() -> None:
     for path in (ROOT / "template").rglob("*.jinja"):
         assert re.search(r"\{\{|\{%", path.read_text()), f"{path} is plain: leave .jinja out of its name"
         assert path.suffixes[-2:] != [".html", ".jinja"], path
-
-
-def test_the_names_of_the_sets_are_short_enough_to_read() -> None:
-    assert max(map(len, SETS)) < 80
