@@ -116,8 +116,11 @@ def test_every_variable_is_described(document: str, entry: str) -> None:
 
 
 def composed_variables() -> set[str]:
-    compose = (ROOT / "compose.yml").read_text(encoding="utf-8")
-    return set(re.findall(r"\$\{(\w+)", compose))
+    return {
+        name
+        for path in ROOT.glob("compose*.yml")
+        for name in re.findall(r"\$\{(\w+)", path.read_text(encoding="utf-8"))
+    }
 
 
 def read_variables() -> set[str]:

@@ -3,7 +3,9 @@
 The start page and ``/health/ready`` use the cheap probes, ``manage.py doctor`` the trials.
 """
 
-from . import cache, database, mail, static_files
+from django.conf import settings
+
+from . import cache, database, mail, proxy, static_files
 from .base import Component, State, check
 
 COMPONENTS: tuple[Component, ...] = (
@@ -11,6 +13,7 @@ COMPONENTS: tuple[Component, ...] = (
     cache.component,
     mail.component,
     static_files.component,
+    *([proxy.component] if settings.PROXY_URL else []),
 )
 
 __all__ = ["COMPONENTS", "Component", "State", "check"]

@@ -1,0 +1,36 @@
+#!/bin/sh
+# Restores a backup of /backups, into a database and media that are empty: restore.sh NAME [--force].
+set -eu
+
+fail() {
+    echo "restore: $*" >&2
+    exit 1
+}
+
+[ $# -ge 1 ] || fail "name one of these backups: $(find /backups -mindepth 1 -maxdepth 1 -type d ! -name '.*' -printf '%f ')"
+name=$1
+force=${2:-}
+source=/backups/$name
+[ -z "$force" ] || [ "$force" = --force ] || fail "$force is no option: --force replaces what is there."
+[ -f "$source/database.dump" ] || fail "there is no backup $name: its folder has no database.dump."
+(cd "$source" && sha256sum --check --quiet SHA256SUMS) || fail "$name is damaged: its files do not have the checksums that were written."
+
+query() { psql --no-psqlrc --tuples-only --no-align --set ON_ERROR_STOP=1 --command "$1"; }
+
+tables=$(query "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+if [ "$force" != --force ]; then
+    [ "$tables" = 0 ] || fail "the database holds $tables tables: --force replaces them."
+    [ -z "$(find /media -mindepth 1 -print -quit)" ] || fail "there are media: --force replaces them."
+fi
+
+# Everything or nothing: without the last line, what came before is taken back.
+complete=/tmp/complete
+{
+    echo "BEGIN; SET lock_timeout = '30s'; DROP SCHEMA public CASCADE; CREATE SCHEMA public;"
+    pg_restore --no-owner --no-privileges --file - "$source/database.dump" && touch "$complete" && echo 'COMMIT;'
+} | psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --output /dev/null
+[ -f "$complete" ] || fail "$name could not be read to its end; the database is as it was."
+
+find /media -mindepth 1 -delete
+tar --extract --file "$source/media.tar" --directory /media
+echo "restore: $name"
