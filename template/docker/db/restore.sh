@@ -7,7 +7,12 @@ fail() {
     exit 1
 }
 
-[ $# -ge 1 ] || fail "name one of these backups: $(find /backups -mindepth 1 -maxdepth 1 -type d ! -name '.*' -printf '%f ')"
+case ${1:-} in
+    '' | -h | --help)
+        echo "Usage: restore NAME [--force]. Backups: $(find /backups -mindepth 1 -maxdepth 1 -type d ! -name '.*' -printf '%f ')"
+        [ $# -ge 1 ] && exit 0 || exit 2
+        ;;
+esac
 name=$1
 force=${2:-}
 source=/backups/$name
