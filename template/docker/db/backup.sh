@@ -1,6 +1,7 @@
 #!/bin/sh
 # Writes a backup into /backups: the database in pg_dump's custom format, the media, and their checksums.
 set -eu
+umask 077
 
 name=${1:-$(date -u +%Y-%m-%dT%H-%M-%SZ)}
 case $name in

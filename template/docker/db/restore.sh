@@ -31,7 +31,7 @@ fi
 # Everything or nothing: without the last line, what came before is taken back.
 complete=/tmp/complete
 {
-    echo "BEGIN; SET lock_timeout = '30s'; DROP SCHEMA public CASCADE; CREATE SCHEMA public;"
+    echo "BEGIN; SET client_min_messages = warning; SET lock_timeout = '30s'; DROP SCHEMA public CASCADE; CREATE SCHEMA public;"
     pg_restore --no-owner --no-privileges --file - "$source/database.dump" && touch "$complete" && echo 'COMMIT;'
 } | psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 --output /dev/null
 [ -f "$complete" ] || fail "$name could not be read to its end; the database is as it was."
