@@ -199,6 +199,7 @@ def test_every_answer_of_the_contract_is_a_question() -> None:
         "language",
         "python_version",
         "frontend",
+        "redis",
         "mirrors",
         "ci",
     ]

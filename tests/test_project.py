@@ -34,7 +34,10 @@ WRONG = [
     ("DATABASE_URL", "postgres://u:p@ss@h/x", "percent-encoded"),
     ("DATABASE_URL", "nosql://u:passw0rd@h/x", "scheme://"),
     ("DATABASE_URL", "postgres://u:passw0rd@h:port/x", "port"),
-    ("DATABASE_URL", "postgres://u:passw0rd@h/x", "psycopg"),
+    ("DATABASE_URL", "mysql://u:passw0rd@h/x", "mysqlclient"),
+    ("DATABASE_POOL_MAX_SIZE", "many", "valid integer"),
+    ("REDIS_URL", "rediss//:passw0rd@h", "redis://"),
+    ("REDIS_URL", "redis://:passw0rd@h/one", "redis://"),
     ("EMAIL_URL", "pigeon://u:passw0rd@h", "submission://"),
     ("EMAIL_URL", "smtp://u:passw0rd@h?timeout=soon", "submission://"),
     ("ALLOWED_HOSTS", "", "at least one host"),
@@ -143,7 +146,7 @@ def test_a_wrong_variable_stops_the_program_with_one_line(
     assert "\n" not in line
     assert variable in line
     assert rule in line
-    assert not value or value not in line or variable not in {"SECRET_KEY", "DATABASE_URL", "EMAIL_URL"}
+    assert not value or value not in line or variable not in {"SECRET_KEY", "DATABASE_URL", "REDIS_URL", "EMAIL_URL"}
     assert not re.search("p@ss|passw0rd|short-secret", line)
 
 

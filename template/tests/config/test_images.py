@@ -73,7 +73,7 @@ def test_what_the_environment_says_of_the_commit_wins(
     docker = tmp_path / "docker"
     docker.write_text(f"#!/bin/sh\n{DOCKER}\n")
     docker.chmod(0o755)
-    monkeypatch.setattr(images.shutil, "which", lambda _: str(docker))
+    monkeypatch.setattr("shutil.which", lambda _: str(docker))
     monkeypatch.setenv("REVISION", "v1")
 
     images.main(["build"])

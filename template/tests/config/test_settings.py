@@ -2,6 +2,7 @@
 
 import ast
 import re
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -30,6 +31,10 @@ Start = Callable[..., CompletedProcess[str]]
         ("DATABASE_URL", "postgres://ada:hunter2@home@db/name"),
         ("DATABASE_URL", "postgres://ada:hunter2@db:five/name"),
         ("DATABASE_URL", "pots://ada:hunter2@db/name"),
+        ("DATABASE_POOL_MAX_SIZE", "many"),
+        ("DATABASE_POOL_MAX_SIZE", "0"),
+        ("DATABASE_POOL_MIN_SIZE", "5"),
+        ("DATABASE_POOL_TIMEOUT", "0"),
         ("EMAIL_URL", "smpt://ada:hunter2@mail"),
         ("EMAIL_URL", "submission://"),
         ("LOG_LEVEL", "LOUD"),
@@ -102,6 +107,50 @@ def test_a_setting_follows_from_its_variable(
     program = start("-c", f"import config.settings as s; print(s.{setting})", **{variable: value})
 
     assert program.stdout.strip() == result, program.stderr
+
+
+POSTGRES = "postgres://ada:hunter2@db/name"
+
+
+@pytest.mark.parametrize(
+    ("query", "option", "value"),
+    [
+        ("", "pool", "(1, 4)"),
+        ("", "application_name", "shop"),
+        ("", "sslmode", "None"),
+        ("?application_name=cron&sslmode=require", "application_name", "cron"),
+        ("?application_name=cron&sslmode=require", "sslmode", "require"),
+        ("?pool=false", "pool", "False"),
+    ],
+)
+def test_postgresql_gets_a_pool_and_what_its_url_says(
+    start: Start, query: str, option: str, value: str
+) -> None:
+    program = start(
+        "-c",
+        "from config.settings import DATABASES as d;"
+        f"o = d['default']['OPTIONS'].get({option!r});"
+        "print((o['min_size'], o['max_size']) if isinstance(o, dict) else o)",
+        DATABASE_URL=POSTGRES + query,
+        APP_NAME="shop",
+    )
+
+    assert program.stdout.strip() == value, program.stderr
+
+
+@pytest.mark.parametrize("query", ["", "?pool=false"])
+def test_a_database_that_is_down_is_an_error_within_seconds(start: Start, query: str) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        program = start(
+            "-c",
+            "import django; django.setup(); from django.db import connection; connection.cursor()",
+            DATABASE_URL=f"postgres://ada:hunter2@127.0.0.1:{closed.getsockname()[1]}/name{query}",
+            DATABASE_POOL_TIMEOUT="0.5",
+        )
+
+    assert "django.db.utils.OperationalError" in program.stderr
+    assert "hunter2" not in program.stderr
 
 
 @pytest.mark.parametrize(
