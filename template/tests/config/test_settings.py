@@ -155,7 +155,10 @@ def test_a_database_that_is_down_is_an_error_within_seconds(start: Start, query:
 
 @pytest.mark.parametrize(
     ("document", "entry"),
-    [(".env.example", r"^(?:# )?([A-Z_]+)="), ("docs/settings.md", r"^\| `([A-Z_]+)`")],
+    [
+        (".env.example", r"^(?:# )?([A-Z_]+)="),
+        ("docs/settings.md", r"^(?:\||-) `([A-Z_]+)`"),
+    ],
     ids=["example", "docs"],
 )
 def test_every_variable_is_described(document: str, entry: str) -> None:
