@@ -61,7 +61,7 @@ def request(
     assert parts.hostname is not None
     connection: http.client.HTTPConnection
     if parts.scheme == "https":
-        context = ssl._create_unverified_context()  # noqa: S323, SLF001 - the certificate is made by the test
+        context = ssl._create_unverified_context()  # noqa: S323 - the certificate is made by the test
         connection = http.client.HTTPSConnection(parts.hostname, parts.port, timeout=timeout, context=context)
     else:
         connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
