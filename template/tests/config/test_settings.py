@@ -172,7 +172,8 @@ def composed_variables() -> set[str]:
 def read_variables() -> set[str]:
     return {
         call.args[0].value
-        for path in (ROOT / "src" / "config").rglob("*.py")
+        for folder in ("src/config", "docker")
+        for path in (ROOT / folder).rglob("*.py")
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Attribute)
