@@ -1,5 +1,6 @@
 """What every site has: robots, an icon, pages for errors, and static files."""
 
+import errno
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from django.contrib.staticfiles import finders
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.core.management import call_command
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.templatetags.static import static
 from django.test import Client
@@ -21,15 +23,18 @@ ERRORS: dict[str, Exception] = {
     "400": SuspiciousOperation(),
     "403": PermissionDenied(),
     "500": RuntimeError(),
+    "file": FileNotFoundError(errno.ENOENT, "no such file"),
+    "database": OperationalError("the connection is lost"),
+    "disk": OSError(errno.ENOSPC, "no space left on device"),
 }
 
 
-def fail(_request: HttpRequest, status: str) -> HttpResponse:
-    raise ERRORS[status]
+def fail(_request: HttpRequest, error: str) -> HttpResponse:
+    raise ERRORS[error]
 
 
 # The URLs of the site, and one that fails: for the tests that are marked with this module.
-urlpatterns = [path("", include("config.urls")), path("fail/<status>/", fail)]
+urlpatterns = [path("", include("config.urls")), path("fail/<error>/", fail)]
 
 
 def test_crawlers_are_kept_out_of_the_admin(client: Client) -> None:
@@ -49,13 +54,32 @@ def test_browsers_find_an_icon(client: Client, settings: Settings) -> None:
 @pytest.mark.urls(__name__)
 @pytest.mark.parametrize(
     ("url", "status"),
-    [("/fail/400/", 400), ("/fail/403/", 403), ("/nowhere/", 404), ("/fail/500/", 500)],
+    [
+        ("/fail/400/", 400),
+        ("/fail/403/", 403),
+        ("/nowhere/", 404),
+        ("/fail/500/", 500),
+        ("/fail/file/", 500),
+        ("/fail/database/", 503),
+        ("/fail/disk/", 503),
+    ],
 )
 def test_an_error_has_a_page_of_the_site(settings: Settings, url: str, status: int) -> None:
     answer = Client(raise_request_exception=False).get(url)
 
     assertContains(answer, "<h1", status_code=status)
     assertContains(answer, escape(settings.SITE_NAME), status_code=status)
+
+
+@pytest.mark.urls(__name__)
+@pytest.mark.parametrize("error", ["database", "disk"])
+def test_what_passes_is_answered_with_when_to_come_back_and_logged(
+    error: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = Client(raise_request_exception=False).get(f"/fail/{error}/")
+
+    assert int(answer["Retry-After"]) > 0
+    assert str(ERRORS[error]) in caplog.text
 
 
 @pytest.mark.urls(__name__)
