@@ -46,6 +46,7 @@ SPECIAL: dict[str, Answers] = {
         "language": "de",
         "timezone": "Europe/Berlin",
     },
+    "behind swag": {"proxy_network": "swag", "redis": False},
     "short": {"project_name": "Z", "project_slug": "z", "domain": "z"},
 }
 

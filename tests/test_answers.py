@@ -53,6 +53,9 @@ REFUSED = [
     ("domain", "a" * 64 + ".com", "too long"),
     ("domain", "ü" * 60 + ".com", "too long"),
     ("domain", "127.0.0.1", "is a number"),
+    ("proxy_network", "my network", "no Docker network"),
+    ("proxy_network", "-swag", "no Docker network"),
+    ("proxy_network", "swag\n", "no Docker network"),
     ("timezone", "Berlin", "tz database"),
     ("timezone", "Europe/Kiev", "tz database"),
     ("timezone", "europe/berlin", "tz database"),
@@ -80,6 +83,8 @@ ACCEPTED = [
     ("timezone", "Europe/Kyiv"),
     ("language", "en-us"),
     ("language", "zh-hans"),
+    ("proxy_network", "swag_default"),
+    ("proxy_network", "proxy.internal-1"),
 ]
 
 
@@ -200,6 +205,7 @@ def test_every_answer_of_the_contract_is_a_question() -> None:
         "python_version",
         "frontend",
         "redis",
+        "proxy_network",
         "mirrors",
         "ci",
     ]
