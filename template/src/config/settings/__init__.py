@@ -14,6 +14,7 @@ try:
     from .auth import *
     from .base import *
     from .cache import *
+    from .csp import *
     from .database import *
     from .internationalization import *
     from .logging import *
