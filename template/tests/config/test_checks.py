@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from environs import ValidationError
 
-from config.settings import database, mail, security
+from config.settings import database, mail, prefix, security, uploads
 
 Check = Callable[..., None]
 
@@ -22,6 +22,8 @@ Check = Callable[..., None]
         (security.check_origins, ["a.example"], "write scheme and host"),
         (database.check_url, "postgres://ada:hunter2@home@db/name", "percent-encoded"),
         (mail.check_url, "submission://", "it names no host"),
+        (prefix.check_prefix, "shop", "write a path such as /shop"),
+        (uploads.check_size, "100MB", "such as 100M"),
     ],
 )
 def test_a_value_that_cannot_work_is_refused(check: Check, value: object, reason: str) -> None:

@@ -1,8 +1,11 @@
 """What a program logs, read from where it goes."""
 
 import json
+import logging
 from collections.abc import Callable
 from subprocess import CompletedProcess
+
+from config.settings.logging import only_static
 
 Start = Callable[..., CompletedProcess[str]]
 
@@ -62,3 +65,10 @@ def test_production_leaves_requests_to_the_log_of_the_proxy(start: Start) -> Non
 
     assert "GET" not in program.stderr
     assert "sold" in program.stderr
+
+
+def test_the_development_server_logs_static_files_alone() -> None:
+    lines = ["GET /static/core/site.css HTTP/1.1", "GET /ecstatic/ HTTP/1.1", "GET / HTTP/1.1"]
+
+    passed = [line for line in lines if only_static(logging.makeLogRecord({"msg": line}))]
+    assert passed == lines[:1]

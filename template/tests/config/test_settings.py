@@ -31,6 +31,14 @@ Start = Callable[..., CompletedProcess[str]]
         ("DATABASE_URL", "postgres://ada:hunter2@home@db/name"),
         ("DATABASE_URL", "postgres://ada:hunter2@db:five/name"),
         ("DATABASE_URL", "pots://ada:hunter2@db/name"),
+        ("URL_PREFIX", "shop"),
+        ("URL_PREFIX", "/shop/"),
+        ("URL_PREFIX", "/a//b"),
+        ("URL_PREFIX", "/a/../b"),
+        ("URL_PREFIX", "/a b"),
+        ("CLIENT_MAX_BODY_SIZE", "100MB"),
+        ("CLIENT_MAX_BODY_SIZE", "-1"),
+        ("CLIENT_MAX_BODY_SIZE", ""),
         ("DATABASE_POOL_MAX_SIZE", "many"),
         ("DATABASE_POOL_MAX_SIZE", "0"),
         ("DATABASE_POOL_MIN_SIZE", "5"),
@@ -99,6 +107,13 @@ def test_servers_find_their_applications(start: Start) -> None:
         ("ALLOWED_HOSTS", ".example.com,[::1],", "ALLOWED_HOSTS", "['.example.com', '[::1]']"),
         ("DATABASE_URL", "sqlite:////a%40b?timeout=9", "DATABASES['default']['NAME']", "/a@b"),
         ("EMAIL_URL", "file:////var/mail", "EMAIL_FILE_PATH", "/var/mail"),
+        ("CLIENT_MAX_BODY_SIZE", None, "DATA_UPLOAD_MAX_MEMORY_SIZE", "104857600"),
+        ("CLIENT_MAX_BODY_SIZE", "512k", "DATA_UPLOAD_MAX_MEMORY_SIZE", "524288"),
+        ("CLIENT_MAX_BODY_SIZE", "2G", "DATA_UPLOAD_MAX_MEMORY_SIZE", "2147483648"),
+        ("CLIENT_MAX_BODY_SIZE", "1000", "DATA_UPLOAD_MAX_MEMORY_SIZE", "1000"),
+        ("CLIENT_MAX_BODY_SIZE", "0", "DATA_UPLOAD_MAX_MEMORY_SIZE", "None"),
+        ("URL_PREFIX", None, "FORCE_SCRIPT_NAME", "None"),
+        ("URL_PREFIX", "/a/shop-2.0", "SESSION_COOKIE_PATH", "/a/shop-2.0/"),
     ],
 )
 def test_a_setting_follows_from_its_variable(
@@ -178,7 +193,8 @@ def composed_variables() -> set[str]:
 def read_variables() -> set[str]:
     return {
         call.args[0].value
-        for path in (ROOT / "src" / "config").rglob("*.py")
+        for folder in ("src/config", "docker")
+        for path in (ROOT / folder).rglob("*.py")
         for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Attribute)

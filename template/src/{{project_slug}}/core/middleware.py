@@ -11,6 +11,8 @@ from time import perf_counter
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
+from csp.middleware import CSPMiddleware
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils.decorators import sync_and_async_middleware
@@ -110,3 +112,19 @@ def health(get_response: GetResponse) -> GetResponse:
         return response
 
     return synchronous
+
+
+class ContentSecurityPolicy(CSPMiddleware):
+    """Send the policy with every answer but Django's own pages for errors in development.
+
+    Those have inline styles and scripts. The parent class knows of them for 404 and 500, and not
+    for 400, which a host that is not in ``ALLOWED_HOSTS`` gets.
+    """
+
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
+        """Send the policy."""
+        if settings.DEBUG and response.status_code == 400:
+            return response
+        return super().process_response(request, response)

@@ -1,0 +1,103 @@
+"""The Content-Security-Policy, and that the pages keep to it."""
+
+import re
+from typing import Any
+
+import pytest
+from django.http import HttpRequest, HttpResponse
+from django.template import engines
+from django.test import Client
+from django.urls import include, path, reverse
+from pytest_django import Settings
+
+HEADER = "Content-Security-Policy"
+
+# What a browser would refuse: code and styles that stand in the page without a nonce.
+INLINE = re.compile(
+    r"<script(?![^>]*\b(src|nonce)=)|<style(?![^>]*\bnonce=)|\sstyle=|\son[a-z]+=\"|javascript:",
+    re.IGNORECASE,
+)
+
+
+def fail(_request: HttpRequest) -> HttpResponse:
+    message = "broken"
+    raise RuntimeError(message)
+
+
+def nonce(request: HttpRequest) -> HttpResponse:
+    page = engines["django"].from_string('<script nonce="{{ request.csp_nonce }}"></script>')
+    return HttpResponse(page.render({}, request))
+
+
+urlpatterns = [
+    path("", include("config.urls")),
+    path("fail/", fail),
+    path("nonce/", nonce),
+]
+
+pytestmark = [pytest.mark.urls(__name__), pytest.mark.django_db]
+
+
+def directives(answer: Any) -> dict[str, set[str]]:
+    parts = (part.split() for part in answer[HEADER].split(";"))
+    return {name: set(sources) for name, *sources in parts}
+
+
+@pytest.mark.parametrize(
+    ("url", "status"),
+    [
+        ("/accounts/login/", 200),
+        ("/admin/login/", 200),
+        ("/admin/", 302),
+        ("/robots.txt", 200),
+        ("/nowhere/", 404),
+        ("/fail/", 500),
+    ],
+)
+def test_every_answer_has_the_policy_and_keeps_to_it(url: str, status: int) -> None:
+    answer = Client(raise_request_exception=False).get(url)
+
+    assert answer.status_code == status
+    policy = directives(answer)
+    assert policy["default-src"] == policy["base-uri"] == policy["frame-ancestors"] == {"'none'"}
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == {"'self'"}
+    assert not INLINE.search(answer.content.decode())
+
+
+def test_a_host_that_is_refused_gets_it_too(client: Client) -> None:
+    answer = client.get("/", headers={"Host": "elsewhere.example"})
+
+    assert answer.status_code == 400
+    assert directives(answer)
+
+
+@pytest.mark.parametrize("view", ["index", "users_user_changelist", "users_user_add"])
+def test_the_admin_keeps_to_it(admin_client: Client, view: str) -> None:
+    answer = admin_client.get(reverse(f"admin:{view}"))
+
+    assert answer.status_code == 200
+    assert not INLINE.search(answer.content.decode())
+
+
+def test_an_inline_script_has_the_nonce_of_its_answer(client: Client) -> None:
+    first, second = (client.get("/nonce/") for _ in range(2))
+
+    for answer in (first, second):
+        (value,) = re.findall('nonce="(.+)"', answer.content.decode())
+        assert directives(answer)["script-src"] == {"'self'", f"'nonce-{value}'"}
+    assert first[HEADER] != second[HEADER]
+
+
+@pytest.mark.parametrize(
+    ("url", "host"),
+    [("/nowhere/", "testserver"), ("/fail/", "testserver"), ("/", "elsewhere.example")],
+)
+def test_the_pages_for_errors_of_development_stay_usable(
+    settings: Settings, url: str, host: str
+) -> None:
+    settings.DEBUG = True
+    answer = Client(raise_request_exception=False).get(url, headers={"Host": host})
+
+    assert answer.status_code >= 400
+    assert "<style" in answer.content.decode()
+    assert HEADER not in answer
