@@ -97,6 +97,17 @@ def test_no_folder_is_empty(answers: str, render: Render) -> None:
     assert {path.name for path in empty} <= {"__init__.py"}
 
 
+class ComposeLoader(yaml.SafeLoader):
+    """Reads the tag with which Compose replaces a list: https://docs.docker.com/reference/compose-file/merge/#replace-value."""
+
+
+def _replacement(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> list[Any]:
+    return loader.construct_sequence(node)
+
+
+ComposeLoader.add_constructor("!override", _replacement)
+
+
 def test_every_file_can_be_parsed(answers: str, render: Render) -> None:
     parsers: dict[str, Callable[[str], Any]] = {
         ".json": json.loads,
@@ -104,7 +115,7 @@ def test_every_file_can_be_parsed(answers: str, render: Render) -> None:
         ".py": ast.parse,
         ".toml": tomllib.loads,
         ".yaml": yaml.safe_load,
-        ".yml": yaml.safe_load,
+        ".yml": lambda text: yaml.load(text, ComposeLoader),  # noqa: S506 - a safe loader
     }
     parsed = [path for path, text in files(render(answers)) if Path(path).suffix in parsers]
     for path in parsed:

@@ -22,7 +22,7 @@ from wsgiref.simple_server import make_server
 from config.wsgi import application
 
 def site(environ, start_response):
-    path = Path("data" + environ["PATH_INFO"])
+    path = Path("staticfiles" + environ["PATH_INFO"].removeprefix("/static"))
     if environ["PATH_INFO"].startswith("/static/") and path.is_file():
         start_response("200 OK", [("Content-Type", mimetypes.guess_type(path)[0] or "text/plain")])
         return [path.read_bytes()]
