@@ -231,7 +231,7 @@ def gaps(samples: list[Sample], good: int = 200) -> str:
 
 def test_a_database_that_stops_takes_no_process_along(running: Stack) -> None:
     at = address(running, "app")
-    with Load(running.url, [LIVE, NOTES], rate=10) as load:
+    with Load(running.url, [LIVE, NOTES], rate=20, threads=8) as load:
         time.sleep(2)
         running.compose("stop", "db")
         stopped = time.monotonic()
@@ -324,7 +324,7 @@ def test_a_site_that_is_killed_comes_back_by_itself(running: Stack) -> None:
     )
     before = running.inspect("app")["RestartCount"]
     began = time.monotonic()
-    running.compose("exec", "--no-TTY", "app", "python", "-c", code, code=137)
+    docker("exec", "--detach", running.container("app"), "python", "-c", code)
     eventually(lambda: running.inspect("app")["RestartCount"] == before + 1, "it does not start again", 10)
     running.wait(NOTES, patience=15)
     seconds = time.monotonic() - began
@@ -376,3 +376,307 @@ def test_slow_clients_do_not_slow_down_the_others(running: Stack) -> None:
     )
     assert beside < 2 * without
     assert running.inspect("nginx")["RestartCount"] == 0
+
+
+def test_large_uploads_at_once_are_no_harm(running: Stack) -> None:
+    content = secrets.token_bytes(2**20) * 90
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda number: note(running, f"large {number}", content).status, range(4)))
+    print(f"4 uploads of 90 MB at once: {answers}")
+    print(running.execute("app", "sh", "-c", "ls -la /app/data/media; cat /sys/fs/cgroup/memory.peak"))
+    print(running.execute("nginx", "sh", "-c", "cat /sys/fs/cgroup/memory.peak; cat /sys/fs/cgroup/memory.events"))
+    assert answers == [200] * 4
+
+
+# What a container must be: its user, and its limits.
+def test_every_container_may_do_what_it_must_and_no_more(running: Stack) -> None:
+    for service in SERVICES:
+        found = running.inspect(service)
+        config, host = found["Config"], found["HostConfig"]
+        assert config["User"] in {"1000:1000", "101", "postgres", "redis"}, service
+        assert host["ReadonlyRootfs"], service
+        assert host["CapDrop"] == ["ALL"], service
+        assert not host["CapAdd"], service
+        assert not host["Privileged"], service
+        assert host["SecurityOpt"] == ["no-new-privileges:true"], service
+        assert 0 < host["Memory"] <= 2**30, service
+        assert 0 < host["NanoCpus"] <= 10**9, service
+        assert 0 < host["PidsLimit"] <= 256, service
+        assert host["Init"], service
+        assert host["LogConfig"] == {"Type": "json-file", "Config": {"max-file": "10", "max-size": "20m"}}, service
+        assert host["RestartPolicy"]["Name"] == ("no" if service == "migrate" else "unless-stopped"), service
+        if service == "migrate":
+            assert config["Healthcheck"]["Test"] == ["NONE"]
+            assert found["State"]["ExitCode"] == 0
+        else:
+            assert found["State"]["Health"]["Status"] == "healthy", service
+        published = [port for ports in (host["PortBindings"] or {}).values() for port in ports]
+        assert published == ([{"HostIp": "127.0.0.1", "HostPort": running.env["HTTP_PORT"]}] if service == "nginx" else [])
+
+
+def test_the_files_of_compose_and_of_the_proxy_are_clean(running: Stack) -> None:
+    assert running.compose("config", "--quiet") == ""
+    assert running.compose("config", "--quiet", COMPOSE_FILE="compose.yml:compose.override.yml") == ""
+    printed = running.execute("nginx", "nginx", "-t")
+    assert "test is successful" in printed
+    assert "warn" not in printed
+
+
+def test_the_proxy_cannot_reach_what_is_behind_the_site(running: Stack) -> None:
+    assert running.execute("nginx", "getent", "hosts", "app")
+    for service, port in (("db", 5432), ("redis", 6379)):
+        running.execute("app", "python", "-c", f"import socket; socket.create_connection(('{service}', {port}), 3)")
+        running.execute("nginx", "getent", "hosts", service, code=2)
+        there = address(running, service, "back")
+        printed = running.compose(
+            *("exec", "--no-TTY", "nginx", "curl", "--silent", "--show-error", "--connect-timeout", "3"),
+            f"telnet://{there}:{port}",
+            code=28,
+        )
+        assert "Connection timed out" in printed or "Timeout was reached" in printed or "timed out" in printed.lower()
+    # What is behind the site has no way out.
+    networks = run("docker", "inspect", "--format", "{{json .NetworkSettings.Networks}}", running.container("db"), cwd=Path("/"))
+    assert list(json.loads(networks)) == [f"{running.env['APP_NAME']}_back"]
+    assert json.loads(docker("network", "inspect", f"{running.env['APP_NAME']}_back"))[0]["Internal"]
+
+
+def failing(table: str) -> list[str]:
+    """Return what the table of ``doctor`` calls failed."""
+    return re.findall(r"^(\w+) +FAILED ", table, re.MULTILINE)
+
+
+def test_doctor_names_exactly_the_service_that_is_down(running: Stack) -> None:
+    table = running.manage("doctor")
+    assert re.findall(r"^(\w+) +ok ", table, re.MULTILINE) == ["database", "cache", "mail", "static", "proxy"]
+    for service, name in (("db", "database"), ("redis", "cache"), ("nginx", "proxy")):
+        running.compose("stop", service)
+        assert failing(running.manage("doctor", code=1)) == [name]
+        running.compose("start", service)
+        eventually(lambda: running.inspect(service)["State"]["Health"]["Status"] == "healthy", f"{service} is not back")  # noqa: B023
+    running.manage("doctor")
+
+
+def test_a_container_waits_for_its_database_and_says_so(running: Stack) -> None:
+    nowhere = ["--env", "DATABASE_URL=postgres://my_site:secret-word@127.0.0.1:9/my_site", "--env", "DATABASE_WAIT=2"]
+    for command in ([], ["python", "src/manage.py", "migrate"]):
+        began = time.monotonic()
+        printed = running.compose("run", "--rm", "--no-deps", *nowhere, "app", *command, code=1)
+        seconds = time.monotonic() - began
+        assert "waiting for the database at 127.0.0.1:9, 2 seconds at most" in printed
+        assert "no database at 127.0.0.1:9 after 2 seconds" in printed
+        assert "secret-word" not in printed
+        assert "Traceback" not in printed
+        print(f"without a database {command or 'gunicorn'} ends after {seconds:.1f} s")
+        assert seconds < 10
+    assert "Python 3" in running.compose("run", "--rm", "--no-deps", *nowhere, "app", "python", "-V")
+
+
+@pytest.mark.parametrize(
+    ("service", "variable", "value", "rule"),
+    [
+        ("nginx", "URL_PREFIX", "shop", "write it as /path"),
+        ("nginx", "URL_PREFIX", "/shop/", "write it as /path"),
+        ("nginx", "URL_PREFIX", "/a;b", "write it as /path"),
+        ("nginx", "CLIENT_MAX_BODY_SIZE", "100MB", "such as 100M"),
+        ("nginx", "TRUSTED_PROXIES", "proxy.example.com", "addresses or networks"),
+        ("nginx", "TRUSTED_PROXIES", "172.16.0.0/12;", "addresses or networks"),
+        ("nginx", "SECURE_HSTS_SECONDS", "year", "number of seconds"),
+        ("app", "SECRET_KEY", "", "at least 50"),
+        ("app", "URL_PREFIX", "shop", "such as /shop"),
+        ("app", "CLIENT_MAX_BODY_SIZE", "100MB", "such as 100M"),
+    ],
+)
+def test_a_wrong_variable_stops_its_service_with_one_line(
+    service: str, variable: str, value: str, rule: str, running: Stack
+) -> None:
+    arguments = ["run", "--rm", "--no-deps", "--env", f"{variable}={value}", service]
+    printed = running.compose(*arguments, code=1, timeout=60)
+    (line,) = [line for line in printed.splitlines() if variable in line]
+    print(line)
+    assert rule in line
+    assert "Traceback" not in printed
+
+
+def test_compose_says_in_one_line_that_the_password_is_missing(running: Stack) -> None:
+    for command in (["config"], ["up", "--detach"]):
+        printed = running.compose(*command, code=1, DB_PASSWORD="").strip()
+        assert len(printed.splitlines()) == 1
+        assert re.search(r"DB_PASSWORD is missing a value: .*write a random one into \.env", printed)
+
+
+def test_replicas_that_start_at_once_migrate_once(built: Stack) -> None:
+    with stack(built.folder, **images(built)) as empty:
+        empty.compose("up", "--detach", "--wait", "db")
+        began = time.monotonic()
+        with ThreadPoolExecutor(FIGURES.replicas) as pool:
+            outputs = list(pool.map(lambda _: empty.compose("run", "--rm", "--no-deps", "migrate"), range(FIGURES.replicas)))
+        print(f"{FIGURES.replicas} replicas have migrated after {time.monotonic() - began:.1f} s")
+        applied = re.findall(r"Applying (\S+)\.\.\. OK", "".join(outputs))
+        assert len(applied) > 10
+        assert len(applied) == len(set(applied))
+
+
+def test_a_backup_brings_everything_back_and_a_bad_one_changes_nothing(built: Stack, tmp_path: Path) -> None:
+    backups = tmp_path / "backups"
+    backups.mkdir()
+    backups.chmod(0o777)
+    with stack(built.folder, **images(built), BACKUPS=str(backups)) as site:
+        pdm = lambda *command, code=0: run("pdm", "run", *command, cwd=site.folder, env=site.env, code=code)  # noqa: E731
+        site.compose("up", "--detach")
+        site.wait(NOTES)
+        for number in range(3):
+            note(site, f"note {number}", secrets.token_bytes(100_000))
+        kept = contents(site)
+        began = time.monotonic()
+        print(pdm("backup", "first").splitlines()[-1], f"in {time.monotonic() - began:.1f} s")
+        # By Compose alone, the time is its name.
+        printed = site.compose("run", "--rm", "backup")
+        assert re.search(r"backup: \d{4}-\d\d-\d\dT\S+Z, ", printed)
+        assert "exists already" in site.compose("run", "--rm", "backup", "first", code=1)
+        for name in ("../first", ".hidden", "a/b"):
+            assert "cannot be the name" in site.compose("run", "--rm", "backup", name, code=2)
+            assert "cannot be the name" in site.compose("run", "--rm", "restore", name, code=2)
+
+        note(site, "later")
+        changed = contents(site)
+        assert changed != kept
+        assert "--force replaces them" in pdm("restore", "first", code=1)
+        for name in ("damaged", "cut"):
+            shutil.copytree(backups / "first", backups / name)
+            dump = backups / name / "database.dump"
+            content = bytearray(dump.read_bytes())
+            if name == "damaged":
+                content[len(content) // 2] ^= 1
+            else:
+                content = content[: len(content) * 9 // 10]
+            dump.write_bytes(content)
+            if name == "cut":
+                sums = run("sha256sum", "database.dump", "media.tar", cwd=backups / name)
+                (backups / name / "SHA256SUMS").write_text(sums)
+        assert "damaged is damaged" in site.compose("run", "--rm", "restore", "damaged", "--force", code=1)
+        assert "the database is as it was" in site.compose("run", "--rm", "restore", "cut", "--force", code=1)
+        assert contents(site) == changed
+        assert notes(site)["later"]
+
+        backups.chmod(0o555)
+        line = site.compose("run", "--rm", "backup", "late", code=1).strip().splitlines()[-1]
+        assert "not writable" in line
+        backups.chmod(0o777)
+
+        pdm("restore", "first", "--force")
+        assert contents(site) == kept
+
+        site.compose("down", "--volumes")
+        site.compose("up", "--detach", "--wait", "db")
+        assert contents(site) == ""
+        began = time.monotonic()
+        pdm("restore", "first")
+        print(f"restored in {time.monotonic() - began:.1f} s")
+        site.compose("up", "--detach")
+        site.wait(NOTES)
+        assert contents(site) == kept
+        assert list(notes(site)) == ["note 0", "note 1", "note 2"]
+
+
+@pytest.fixture(scope="session")
+def server(built: Stack, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, str]]:
+    """A server with no source and the images by their names, and the network of Docker that its proxy joins."""
+    network = f"test-{secrets.token_hex(4)}"
+    made = tmp_path_factory.mktemp("made") / "project"
+    copier("copy", "--defaults", "--data", f"proxy_network={network}", template, made, cwd=made.parent)
+    folder = tmp_path_factory.mktemp("server")
+    shutil.copy(made / "compose.yml", folder)
+    shutil.copytree(made / "docker/db", folder / "docker/db")
+    key, password = secrets.token_urlsafe(48), secrets.token_urlsafe(48)
+    (folder / ".env").write_text(f"SECRET_KEY={key}\nDB_PASSWORD={password}\nALLOWED_HOSTS=localhost,127.0.0.1\n")
+    docker("network", "create", network)
+    try:
+        with stack(folder, **images(built)) as site:
+            site.compose("up", "--detach", "--no-build")
+            yield site, network
+    finally:
+        docker("network", "rm", network)
+
+
+def test_a_server_without_the_source_runs_the_images(server: tuple[Stack, str]) -> None:
+    site, _ = server
+    files = sorted(str(path.relative_to(site.folder)) for path in site.folder.rglob("*") if path.is_file())
+    assert files == [".env", "compose.yml", "docker/db/backup.sh", "docker/db/init.sql", "docker/db/restore.sh"]
+    site.wait(NOTES)
+    site.manage("doctor")
+
+
+def test_two_installations_run_side_by_side(server: tuple[Stack, str], running: Stack) -> None:
+    site, _ = server
+    site.wait(NOTES)
+    note(site, "on the server")
+    note(running, "here")
+    assert "on the server" not in notes(running)
+    assert "here" not in notes(site)
+
+
+def test_the_proxy_alone_joins_a_network_that_exists(server: tuple[Stack, str]) -> None:
+    site, network = server
+    site.wait(NOTES)
+    image = site.inspect("nginx")["Config"]["Image"]
+    asked = ["run", "--rm", "--network", network, "--entrypoint"]
+    assert "204" in docker(*asked, "curl", image, "--silent", "--include", "http://nginx:8080/health/proxy")
+    docker(*asked, "getent", image, "hosts", "app", code=2)
+
+
+def fill(site: Stack, text: Callable[[int], str], content: bytes) -> tuple[dict[str, str], Answer]:
+    """Keep notes until one is refused. Returns those before it, and the answer to the last."""
+    kept: dict[str, str] = {}
+    for number in range(100):
+        answer = note(site, text(number), content)
+        if answer.status != 200:
+            return kept, answer
+        kept = json.loads(answer.text)
+    pytest.fail("the disk does not become full")
+
+
+def honest(answer: Answer) -> bool:
+    """Say whether an answer tells of a moment, and nothing of what is inside."""
+    return answer.status == 503 and int(answer.header("Retry-After")) > 0 and "Traceback" not in answer.text
+
+
+def test_a_full_disk_is_answered_honestly_and_nothing_is_half(built: Stack, tmp_path: Path) -> None:
+    disks = tmp_path / "disks.yml"
+    owners = {"media": 1000, "db": 999}
+    options = {
+        name: {"driver_opts": {"type": "tmpfs", "device": "tmpfs", "o": f"size={size},uid={owners[name]},gid={owners[name]}"}}
+        for name, size in DISKS.items()
+    }
+    disks.write_text(json.dumps({"volumes": options}))
+    with stack(built.folder, **images(built), COMPOSE_FILE=f"compose.yml:{disks}") as site:
+        site.compose("up", "--detach")
+        site.wait(NOTES)
+        volumes = [part for name in DISKS for part in ("--volume", f"{site.env['APP_NAME']}_{name}:/{name}")]
+        # A disk of memory is there as long as somebody looks at it.
+        with container("redis:8", "--user", "0", *volumes, command=("sleep", "600")) as holder:
+            stored = lambda: docker("exec", holder, "find", "/media", "-type", "f", "-printf", "%f %s\n").split("\n")  # noqa: E731
+
+            # A file that goes through the disk of the site, and small ones, which stay in its memory.
+            large = note(site, "too large", secrets.token_bytes(20 * 2**20))
+            kept, small = fill(site, lambda number: f"small {number}", secrets.token_bytes(2**20 + 1))
+            print(f"media: {len(kept)} files of 1 MB fit, then {small.status}; a file of 20 MB: {large.status}")
+            assert honest(large)
+            assert honest(small)
+            assert sorted(stored()) == sorted(f"{url.rpartition('/')[2]} {2**20 + 1}" for url in kept.values())
+            assert notes(site) == kept
+            logged = site.compose("logs", "--no-log-prefix", "app")
+            assert "No space left on device" in logged
+            docker("exec", holder, "sh", "-c", "rm /media/*")
+            assert note(site, "fits again").status == 200
+
+            # The content of a row goes to the disk of the database; no more is left than it needs to go on.
+            docker("exec", holder, "sh", "-c", "dd if=/dev/zero of=/db/ballast bs=1M 2>/dev/null; true")
+            kept, answer = fill(site, lambda number: f"row {number} {secrets.token_hex(50_000)}", b"")
+            print(f"database: {len(kept)} rows, then {answer.status}")
+            assert honest(answer)
+            docker("exec", holder, "rm", "/db/ballast")
+            site.wait(NOTES)
+            assert set(kept) <= set(notes(site))
+            assert note(site, "row again").status == 200
+            site.execute("db", "pg_amcheck", "--username", "postgres", "--install-missing", "--database", "my_site")
+            assert site.manage("doctor")

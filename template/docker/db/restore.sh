@@ -14,6 +14,9 @@ case ${1:-} in
         ;;
 esac
 name=$1
+case $name in
+    .* | */*) echo "restore: $name cannot be the name of a backup." >&2; exit 2 ;;
+esac
 force=${2:-}
 source=/backups/$name
 [ -z "$force" ] || [ "$force" = --force ] || fail "$force is no option: --force replaces what is there."

@@ -40,11 +40,16 @@ is_on() { echo "$1" | grep -Eqix '(true|t|1|yes|y|on)'; }
 if is_on "${SECURE_HSTS_INCLUDE_SUBDOMAINS:-}"; then hsts="$hsts; includeSubDomains"; fi
 if is_on "${SECURE_HSTS_PRELOAD:-}"; then hsts="$hsts; preload"; fi
 
+# On disk, where there is a volume for them; /tmp is memory. What a proxy that was killed left there is of no use.
+buffers=/var/cache/nginx/buffers
+if [ -w "$buffers" ]; then find "$buffers" -type f -delete; else buffers=/tmp; fi
+
 # Docker's own name server, or whichever the container has.
 resolver=$(awk '$1 == "nameserver" { print index($2, ":") ? "[" $2 "]" : $2; exit }' /etc/resolv.conf)
 
 sed -e "s|@URL_PREFIX@|$url_prefix|g" \
     -e "s|@OUTSIDE@|$outside|" \
+    -e "s|@BUFFERS@|$buffers|" \
     -e "s|@CLIENT_MAX_BODY_SIZE@|$max_body_size|" \
     -e "s|@STRICT_TRANSPORT_SECURITY@|$hsts|" \
     -e "s|@RESOLVER@|$resolver|" \

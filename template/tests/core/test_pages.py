@@ -17,6 +17,7 @@ from django.utils.html import escape
 from pytest_django import Settings
 from pytest_django.asserts import assertContains
 
+from config import urls
 from config.settings.static import STORAGES
 
 ERRORS: dict[str, Exception] = {
@@ -35,6 +36,7 @@ def fail(_request: HttpRequest, error: str) -> HttpResponse:
 
 # The URLs of the site, and one that fails: for the tests that are marked with this module.
 urlpatterns = [path("", include("config.urls")), path("fail/<error>/", fail)]
+handler500 = urls.handler500
 
 
 def test_crawlers_are_kept_out_of_the_admin(client: Client) -> None:
