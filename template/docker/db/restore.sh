@@ -23,6 +23,8 @@ source=/backups/$name
 [ -f "$source/database.dump" ] || fail "there is no backup $name: its folder has no database.dump."
 (cd "$source" && sha256sum --check --quiet SHA256SUMS) || fail "$name is damaged: its files do not have the checksums that were written."
 
+[ -w /media ] || fail "the media are not writable for user $(id -u): docker compose create app makes their volume."
+
 query() { psql --no-psqlrc --tuples-only --no-align --set ON_ERROR_STOP=1 --command "$1"; }
 
 tables=$(query "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
