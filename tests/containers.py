@@ -32,8 +32,8 @@ class Site:
 
     def build(self, *arguments: str, code: int = 0, **env: str) -> str:
         """Run ``pdm run build``, and return what it printed."""
-        command = ["pdm", "run", "build", "--progress", "plain", *arguments]
-        return run(*command, cwd=self.folder, env=self.env | env, code=code, timeout=600)
+        plain = {"BUILDKIT_PROGRESS": "plain"}
+        return run("pdm", "run", "build", *arguments, cwd=self.folder, env=self.env | plain | env, code=code, timeout=600)
 
     def stage(self, target: str, *arguments: str | Path, code: int = 0, **env: str) -> str:
         """Run ``docker build`` for a stage; without a tag among the arguments no image is made of it."""
