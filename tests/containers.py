@@ -154,7 +154,7 @@ def registry() -> Iterator[tuple[str, dict[str, bytes]]]:
 
         def respond(self, status: int, **headers: str) -> None:
             self.send_response(status)
-            for key, value in ({"Content-Length": "0"} | headers).items():
+            for key, value in ({"Content_Length": "0"} | headers).items():
                 self.send_header(key.replace("_", "-"), value)
             self.end_headers()
 

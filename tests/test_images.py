@@ -643,7 +643,7 @@ def test_images_for_several_processors_are_planned(source: Source) -> None:
     made = source()
     platforms = "*.platform=linux/amd64,linux/arm64"
     printed = run("docker", "buildx", "bake", "--file", "compose.yml", "--print", "--set", platforms, cwd=made.folder)
-    planned = json.loads(printed[printed.index("{\n") :])
+    planned, _ = json.JSONDecoder().raw_decode(printed[printed.index("{\n") :])
     assert planned["target"].keys() == set(planned["group"]["default"]["targets"])
     for target in planned["target"].values():
         assert ",".join(target["platforms"]) == "linux/amd64,linux/arm64"
@@ -660,6 +660,7 @@ def test_every_command_about_images_works(site: Site, named: dict[str, str], tmp
     (tmp_path / ".netrc").write_text(f"machine 127.0.0.1 login owner password {PASSWORD}\n")
     need("ssh-agent")
     copy = clone(site, tmp_path / "project", "documented")
+    run("pdm", "run", "env", cwd=copy.folder)
     with registry() as (address, manifests):
         for line in commands(copy.folder / "docs/images.md"):
             # The image has another name, the registry is of this test, and home is elsewhere.
