@@ -66,6 +66,11 @@ def names() -> Iterator[dict[str, str]]:
         project = f"label=com.docker.compose.project={name}"
         for listed, removed in (
             (["ps", "--all", "--quiet", "--filter", project], ["rm", "--force", "--volumes"]),
+            # By name first: an image may have a second name, of somebody else.
+            (
+                ["image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference={name}/*"],
+                ["image", "rm", "--force"],
+            ),
             (["image", "ls", "--all", "--quiet", "--no-trunc", "--filter", project], ["image", "rm", "--force"]),
             (["volume", "ls", "--quiet", "--filter", project], ["volume", "rm", "--force"]),
         ):

