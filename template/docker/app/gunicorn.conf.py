@@ -4,6 +4,8 @@ https://gunicorn.org/reference/settings/
 """
 
 bind = "0.0.0.0:8000"  # inside the container: what is published is decided outside
+# The site is loaded before any worker: a wrong variable ends the container, instead of one worker after another.
+preload_app = True
 worker_class = "gthread"
 threads = 4
 # Seconds; longer than the proxy keeps a connection that it may use again.
