@@ -66,11 +66,18 @@ def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None, code
     return printed
 
 
+def works(tool: str) -> bool:
+    """Return whether a tool is installed, and for Docker whether its daemon answers."""
+    if shutil.which(tool) is None:
+        return False
+    return tool != "docker" or subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0
+
+
 def need(*tools: str) -> None:
     """Skip, naming them, where tools are missing; in CI that is a failure."""
-    missing = [tool for tool in tools if shutil.which(tool) is None]
+    missing = [tool for tool in tools if not works(tool)]
     if missing:
-        message = f"not installed: {', '.join(missing)}"
+        message = f"not installed, or not running: {', '.join(missing)}"
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)

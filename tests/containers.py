@@ -32,8 +32,8 @@ class Site:
 
     def build(self, *arguments: str, code: int = 0, **env: str) -> str:
         """Run ``pdm run build``, and return what it printed."""
-        command = ["pdm", "run", "build", "--progress", "plain", *arguments]
-        return run(*command, cwd=self.folder, env=self.env | env, code=code, timeout=600)
+        plain = {"BUILDKIT_PROGRESS": "plain"}
+        return run("pdm", "run", "build", *arguments, cwd=self.folder, env=self.env | plain | env, code=code, timeout=600)
 
     def stage(self, target: str, *arguments: str | Path, code: int = 0, **env: str) -> str:
         """Run ``docker build`` for a stage; without a tag among the arguments no image is made of it."""
@@ -66,6 +66,11 @@ def names() -> Iterator[dict[str, str]]:
         project = f"label=com.docker.compose.project={name}"
         for listed, removed in (
             (["ps", "--all", "--quiet", "--filter", project], ["rm", "--force", "--volumes"]),
+            # By name first: an image may have a second name, of somebody else.
+            (
+                ["image", "ls", "--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference={name}/*"],
+                ["image", "rm", "--force"],
+            ),
             (["image", "ls", "--all", "--quiet", "--no-trunc", "--filter", project], ["image", "rm", "--force"]),
             (["volume", "ls", "--quiet", "--filter", project], ["volume", "rm", "--force"]),
         ):
@@ -154,7 +159,7 @@ def registry() -> Iterator[tuple[str, dict[str, bytes]]]:
 
         def respond(self, status: int, **headers: str) -> None:
             self.send_response(status)
-            for key, value in ({"Content-Length": "0"} | headers).items():
+            for key, value in ({"Content_Length": "0"} | headers).items():
                 self.send_header(key.replace("_", "-"), value)
             self.end_headers()
 

@@ -200,6 +200,7 @@ def test_a_pipeline_that_was_not_chosen_leaves_no_trace(answers: str, render: Re
 
 # What stands only in projects that have a component: names of files and words of texts.
 TRACES = {
+    "china": r"\b(tuna|tsinghua|npmmirror|aliyun|ustc|douban|huaweicloud)\b|\bmirrors? in China\b",
     "gulp": r"\b(node_modules|node\.?js|npm|pnpm|gulp\w*|tailwind\w*|htmx|alpine|biome|esbuild|frontend)\b|\bh?x-(data|get|on|ref)\b",
     "redis": r"redis(?!t)",
 }

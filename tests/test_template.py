@@ -14,7 +14,7 @@ SHELL = ["run", ".ci/run"]
 
 
 def test_python_is_formatted_clean_and_typed() -> None:
-    scripts = ["benchmarks/generate", "benchmarks/start"]
+    scripts = ["benchmarks/build", "benchmarks/generate", "benchmarks/start"]
     run(BIN / "ruff", "check", ".", *scripts, cwd=ROOT)
     run(BIN / "ruff", "format", "--check", ".", *scripts, cwd=ROOT)
     run(BIN / "mypy", cwd=ROOT)
@@ -42,6 +42,20 @@ def test_a_pipeline_is_one_that_its_host_understands(name: str, render: Callable
         run(BIN / "zizmor", "--offline", "--quiet", "--config", config, project / ".github", ROOT / ".github", cwd=ROOT)
     else:
         run(BIN / "check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", project / ".gitlab-ci.yml", cwd=ROOT)
+
+
+@pytest.mark.parametrize("name", ["default", "frontend=none", "mirrors=china", "python_version=3.12", "long"])
+def test_hadolint_has_nothing_to_say(name: str, render: Callable[[str], Path]) -> None:
+    dockerfile = render(name) / "Dockerfile"
+    assert run(BIN / "hadolint", "--no-color", dockerfile, cwd=dockerfile.parent) == ""
+    assert "hadolint ignore" not in dockerfile.read_text()
+    scripts = [
+        path
+        for path in render(name).rglob("*")
+        if path.is_file() and path.read_bytes().startswith((b"#!/bin/sh", b"#!/usr/bin/env bash"))
+    ]
+    if scripts:
+        run(BIN / "shellcheck", *scripts, cwd=dockerfile.parent)
 
 
 @pytest.mark.parametrize("name", ["default", "texts", "frontend=none", "ci=gitlab", "long"])
