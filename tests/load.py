@@ -4,10 +4,8 @@ import http.client
 import os
 import selectors
 import socket
-import statistics
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import cycle
 from types import TracebackType
@@ -207,8 +205,3 @@ class SlowClients:
         self._thread.join()
         for _, client in self._clients:
             client.close()
-
-
-def medians(measure: Callable[[], float], windows: int) -> float:
-    """Return the median of several measurements: this machine does other things too."""
-    return statistics.median(measure() for _ in range(windows))

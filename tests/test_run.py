@@ -19,7 +19,7 @@ def clone(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_run_alone_lists_the_commands() -> None:
     printed = run("./run", cwd=ROOT)
-    assert all(f"  {command} " in printed for command in ("demo", "test", "matrix"))
+    assert all(f"  {command} " in printed for command in ("demo", "test", "matrix", "soak"))
 
 
 def test_a_command_that_does_not_exist_is_named() -> None:
