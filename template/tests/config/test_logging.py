@@ -49,6 +49,24 @@ def test_json_is_an_object_a_line_with_the_id_of_the_request(start: Start) -> No
     assert "ZeroDivisionError" in closed["exception"]
 
 
+REFUSED = """
+import django
+from django.test import Client
+
+django.setup()
+Client().get("/accounts/login/", headers={"Host": "evil.example"})
+"""
+
+
+def test_a_host_that_is_refused_is_a_line_without_traceback(start: Start) -> None:
+    program = start("-c", REFUSED)
+
+    lines = [json.loads(line) for line in program.stderr.splitlines()]
+    refused = next(line for line in lines if line["logger"] == "django.security.DisallowedHost")
+    assert "Invalid HTTP_HOST header: 'evil.example'" in refused["message"]
+    assert "exception" not in refused
+
+
 def test_the_console_is_readable(start: Start) -> None:
     program = start("-c", PROGRAM, DEBUG="true")
 
