@@ -3,11 +3,17 @@
 https://docs.djangoproject.com/en/5.2/ref/settings/#templates
 """
 
+from .base import DEBUG
+
+_loaders = ["django.template.loaders.app_directories.Loader"]
+
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "APP_DIRS": True,
         "OPTIONS": {
+            # In development a template is read each time: a browser that is told of a change is back
+            # before the server has noticed it.
+            "loaders": _loaders if DEBUG else [("django.template.loaders.cached.Loader", _loaders)],
             "context_processors": [
                 "django.template.context_processors.debug",
                 "django.template.context_processors.request",
