@@ -248,7 +248,7 @@ def test_nothing_of_the_build_is_left_in_the_image(site: Site) -> None:
     unwanted = r"\.map$|/\.env|/\.git(/|$)|/\.cache\b|/\.npmrc$|/\.netrc$|/node_modules\b|\.po$|^/roo[t]/.+/|^/app/(tests|frontend|docs)\b"
     assert [path for path in everything if re.search(unwanted, path)] == []
     at_home = {path.split("/")[2] for path in everything if path.startswith("/app/")}
-    assert at_home == {"data", "entrypoint.py", "gunicorn.conf.py", "healthcheck.py", "src", "staticfiles"}
+    assert at_home == {"data", "entrypoint.py", "gunicorn.conf.py", "healthcheck.py", "manage.py", "src", "staticfiles"}
     assert [path for path in everything if path.startswith("/app/data/")] == ["/app/data/media"]
 
 
@@ -331,7 +331,7 @@ def test_what_belongs_to_a_machine_never_reaches_a_build(source: Source, tmp_pat
     arrived = {path.relative_to(context).as_posix() for path in context.rglob("*") if path.is_file()}
     assert not [name for name in arrived if canary in (context / name).read_text(errors="ignore")]
     allowed = (
-        "docker/app/", "docker/nginx/", "frontend/", "src/", "static/.gitignore", "gulpfile.mjs", "package.json", "pdm.lock", "pnpm-lock.yaml",
+        "docker/app/", "docker/dev/", "docker/nginx/", "frontend/", "src/", "static/.gitignore", "gulpfile.mjs", "manage.py", "package.json", "pdm.lock", "pnpm-lock.yaml",
         "pnpm-workspace.yaml", "pyproject.toml",
     )  # fmt: skip
     tracked = git("ls-files", cwd=made.folder).splitlines()
