@@ -1,10 +1,12 @@
 """No document holds a command that was not run: every fenced block of shell, line by line, in order."""
 
+import contextlib
 import os
 import re
 import shlex
 import shutil
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import answers
@@ -12,6 +14,7 @@ import pytest
 from conftest import commit, free_port, git, need, run, serving, snapshot, watching
 from markdown_it import MarkdownIt
 from questionnaire import NASTY, ROOT
+from stack import stack
 from test_project import LAPTOP, PRODUCTION
 
 URL = "https://github.com/copier-django/copier-django"
@@ -56,8 +59,44 @@ def with_copier() -> dict[str, str]:
     return {"PATH": f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}"}
 
 
+Named = Callable[..., dict[str, str]]
+
+
+@pytest.fixture
+def named() -> Iterator[Named]:
+    """Give the stack of a project names and ports of its own, and take it away at the end."""
+    with contextlib.ExitStack() as stacks:
+
+        def enter(folder: Path, *, production: bool) -> dict[str, str]:
+            environment = folder / ".env"
+            environment.touch()
+            before = environment.read_text()
+            files = "compose.yml" if production else "compose.yml:compose.override.yml"
+            env = stacks.enter_context(stack(folder, COMPOSE_FILE=files)).env
+            environment.write_text(before or f"SECRET_KEY={PRODUCTION['SECRET_KEY']}\n")
+            return env
+
+        yield enter
+
+
+def adapt(command: str, env: dict[str, str]) -> str:
+    """Return a command of Docker as it runs here: without a registry, with names of the test, and never for ever."""
+    for written, here in (
+        (r"compose up$", "compose up --detach"),
+        (r"(compose .*)pull$", r"\1build"),
+        (r"volume rm \w+_", f"volume rm {env.get('APP_NAME')}_"),
+        (r"PASSWORD 'another'", f"PASSWORD '{env.get('DB_PASSWORD')}'"),
+        (r"restore NAME$", "restore docs --force"),
+        (r"run backup$", "run backup docs"),
+    ):
+        command = re.sub(written, here, command)
+    return command
+
+
 @pytest.mark.parametrize("document", ["README.md", "docs/development.md", "docs/deployment.md", "docs/settings.md"])
-def test_every_command_of_a_new_project_works(document: str, owned: Path, pnpm: dict[str, str]) -> None:
+def test_every_command_of_a_new_project_works(
+    document: str, owned: Path, pnpm: dict[str, str], request: pytest.FixtureRequest
+) -> None:
     listed = commands(owned / document)
     if any("makemessages" in command for command in listed):
         need("msgfmt")
@@ -65,6 +104,9 @@ def test_every_command_of_a_new_project_works(document: str, owned: Path, pnpm: 
     if document == "docs/deployment.md":
         (owned / ".env").unlink()
         env |= PRODUCTION
+    if any(command.startswith("docker ") for command in listed):
+        production = document == "docs/deployment.md"
+        env |= {"DB_PASSWORD": "password-of-the-test"} | request.getfixturevalue("named")(owned, production=production)
     for command in listed:
         if command == "copier update":
             # The owner commits, and lets the questions be.
@@ -72,7 +114,21 @@ def test_every_command_of_a_new_project_works(document: str, owned: Path, pnpm: 
             run("git", "commit", "--quiet", "--no-verify", "--message", "Work", cwd=owned)
             play("copier update --defaults", owned, env)
         else:
-            play(command, owned, env)
+            play(adapt(command, env), owned, env)
+
+
+@pytest.mark.parametrize("document", ["docs/database.md", "docs/nginx.md"])
+def test_every_command_for_a_service_works(document: str, render: Callable[[str], Path], tmp_path: Path, named: Named) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(render("default"), project)
+    env = {"DB_PASSWORD": "password-of-the-test"} | named(project, production=True)
+    run("docker", "compose", "build", cwd=project, env=env, timeout=600)
+    run("docker", "compose", "up", "--detach", "--wait", cwd=project, env=env)
+    sqlite3.connect(project / "data/db.sqlite3").close()
+    (project / "backups").chmod(0o777)
+    for command in commands(project / document):
+        play(adapt(command, env), project, env)
+    assert document != "docs/database.md" or (project / "backups/before-upgrade/database.dump").exists()
 
 
 def test_the_documents_of_a_project_name_only_commands_that_exist(render: Callable[[str], Path]) -> None:
