@@ -23,7 +23,7 @@ URL = "https://github.com/copier-django/copier-django"
 def commands(document: Path) -> list[str]:
     """Return the lines of the blocks marked ``sh``."""
     blocks = [token for token in MarkdownIt().parse(document.read_text()) if token.type == "fence"]
-    assert {block.info for block in blocks} <= {"sh", "ini", "dockerfile"}, f"{document} has a block of an unknown kind"
+    assert {block.info for block in blocks} <= {"sh", "ini", "dockerfile", "html", "python"}, f"{document} has a block of an unknown kind"
     return [line for block in blocks if block.info == "sh" for line in block.content.splitlines() if line.strip()]
 
 
