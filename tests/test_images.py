@@ -685,4 +685,4 @@ def test_every_command_about_images_works(site: Site, named: dict[str, str], tmp
             if "--ssh" in command:
                 command = f"ssh-agent {command}"
             run("sh", "-c", command, cwd=copy.folder, env=env, timeout=600)
-        assert list(manifests) == [f"{named['APP_NAME']}:1.0.0"]
+        assert sorted(manifests) == [f"{named['APP_NAME']}-nginx:1.0.0", f"{named['APP_NAME']}:1.0.0"]
