@@ -23,7 +23,9 @@ URL = "https://github.com/copier-django/copier-django"
 def commands(document: Path) -> list[str]:
     """Return the lines of the blocks marked ``sh``."""
     blocks = [token for token in MarkdownIt().parse(document.read_text()) if token.type == "fence"]
-    assert {block.info for block in blocks} <= {"sh", "ini", "dockerfile", "html", "python"}, f"{document} has a block of an unknown kind"
+    assert {block.info for block in blocks} <= {"sh", "ini", "dockerfile", "html", "python"}, (
+        f"{document} has a block of an unknown kind"
+    )
     return [line for block in blocks if block.info == "sh" for line in block.content.splitlines() if line.strip()]
 
 
@@ -206,6 +208,13 @@ def test_the_documentation_builds_without_a_broken_link(tmp_path: Path) -> None:
     assert (tmp_path / "site/answers/index.html").exists()
 
 
+def headings(document: Path) -> set[str]:
+    """Return the names by which links reach the headings of a document."""
+    tokens = MarkdownIt().parse(document.read_text())
+    texts = [tokens[index + 1].content for index, token in enumerate(tokens) if token.type == "heading_open"]
+    return {text.lower().replace(" ", "-") for text in texts}
+
+
 def test_every_link_between_the_documents_of_a_project_leads_somewhere(answers: str, render: Callable[[str], Path]) -> None:
     project = render(answers)
     for document in [project / "README.md", *(project / "docs").glob("*.md")]:
@@ -213,7 +222,9 @@ def test_every_link_between_the_documents_of_a_project_leads_somewhere(answers: 
             for child in token.children or []:
                 target = str(child.attrGet("href") or "")
                 if child.type == "link_open" and "://" not in target:
-                    assert (document.parent / target).exists(), f"{document} leads to {target}"
+                    name, _, heading = target.partition("#")
+                    assert (document.parent / name).exists(), f"{document} leads to {target}"
+                    assert not heading or heading in headings(document.parent / name), f"{document} leads to {target}"
 
 
 @pytest.mark.parametrize("name", ["default", "texts", "nasty", "nasty, proprietary", "long"])
