@@ -101,7 +101,10 @@ class ComposeLoader(yaml.SafeLoader):
     """Reads the tag with which Compose replaces a list: https://docs.docker.com/reference/compose-file/merge/#replace-value."""
 
 
-def _replacement(loader: yaml.SafeLoader, node: yaml.SequenceNode) -> list[Any]:
+def _replacement(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node)
+    assert isinstance(node, yaml.SequenceNode)
     return loader.construct_sequence(node)
 
 
