@@ -22,7 +22,7 @@ from questionnaire import ROOT, Rules
 from test_docs import commands
 from test_project import PRODUCTION
 
-STAGES = ["python_builder", "node_builder", "gulp_builder", "django_builder", "dev", "prod"]
+STAGES = ["python_builder", "node_builder", "gulp_builder", "django_builder", "dev", "prod", "nginx"]
 
 # What a careful operator takes away from a container.
 HARDENED = ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]  # noqa: S108
