@@ -1,0 +1,56 @@
+"""What a worker does besides its tasks.
+
+https://docs.celeryq.dev/en/stable/userguide/extending.html
+"""
+
+import logging
+from typing import Any
+
+from celery import bootsteps
+from celery.exceptions import WorkerShutdown
+from celery.signals import celeryd_after_setup
+from django.conf import settings
+from kombu.asynchronous.timer import Entry
+
+from . import broker, heartbeat
+
+logger = logging.getLogger(__name__)
+
+
+class Health(bootsteps.StartStopStep):
+    """Gives signs of life while the worker takes messages; refuses queues that do not fit the settings."""
+
+    requires = {"celery.worker.consumer.tasks:Tasks"}
+    entry: Entry | None = None
+
+    def start(self, consumer: Any) -> None:
+        """Begin, whenever a connection was made.
+
+        Raises:
+            WorkerShutdown: with exit code 1, when the queues do not fit.
+        """
+        try:
+            broker.check()
+        except ValueError as error:
+            logger.critical("%s", error)
+            raise WorkerShutdown(1) from None
+        self.entry = consumer.timer.call_repeatedly(heartbeat.INTERVAL, heartbeat.touch)
+        heartbeat.touch()
+
+    def stop(self, _consumer: Any) -> None:
+        """End, when the connection is lost or the worker stops."""
+        if self.entry:
+            self.entry.cancel()
+            self.entry = None
+
+
+@celeryd_after_setup.connect
+def choose_queues(instance: Any, **_: Any) -> None:
+    """Take from the queues of ``CELERY_QUEUES`` alone.
+
+    Raises:
+        SystemExit: where there is no broker.
+    """
+    if settings.CELERY_TASK_ALWAYS_EAGER:
+        raise SystemExit("CELERY_BROKER_URL names no broker: there is nothing for a worker to do.")
+    instance.app.amqp.queues.select(settings.WORKER_QUEUES)
