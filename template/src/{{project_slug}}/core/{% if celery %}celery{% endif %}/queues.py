@@ -12,11 +12,13 @@ class Queue:
         waiting: messages that a worker could take.
         running: messages that workers hold.
         delayed: messages whose time has not come.
-        oldest: for how many seconds the oldest of those that wait has been there; None where nobody knows.
+        oldest: for how many seconds the oldest of those that wait has been there.
+
+    What the broker does not tell is None.
     """
 
     name: str
     waiting: int
-    running: int
-    delayed: int
+    running: int | None
+    delayed: int | None
     oldest: float | None

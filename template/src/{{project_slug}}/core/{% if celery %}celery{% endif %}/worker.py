@@ -9,6 +9,7 @@ from typing import Any
 from celery import bootsteps
 from celery.exceptions import WorkerShutdown
 from celery.signals import celeryd_after_setup
+from celery.worker import state
 from django.conf import settings
 from kombu.asynchronous.timer import Entry
 
@@ -37,8 +38,10 @@ class Health(bootsteps.StartStopStep):
         self.entry = consumer.timer.call_repeatedly(heartbeat.INTERVAL, heartbeat.touch)
         heartbeat.touch()
 
-    def stop(self, _consumer: Any) -> None:
+    def stop(self, consumer: Any) -> None:
         """End, when the connection is lost or the worker stops."""
+        if state.should_stop is not None:
+            broker.finish(consumer)
         if self.entry:
             self.entry.cancel()
             self.entry = None
