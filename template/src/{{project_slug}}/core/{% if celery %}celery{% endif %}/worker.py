@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 class Health(bootsteps.StartStopStep):
     """Gives signs of life while the worker takes messages; refuses queues that do not fit the settings."""
 
-    requires = {"celery.worker.consumer.tasks:Tasks"}
+    requires = ("celery.worker.consumer.tasks:Tasks",)
     entry: Entry | None = None
 
     def start(self, consumer: Any) -> None:
