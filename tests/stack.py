@@ -121,6 +121,33 @@ class Stack:
         return eventually(lambda: self.status(path) == status, f"{path} does not answer {status}", patience)
 
 
+# Production talks to SQS; here, ElasticMQ of development stands in for it.
+BROKER = """\
+services:
+  broker:
+    extends: { file: compose.override.yml, service: broker }
+    # Several stacks of one folder each have their own.
+    volumes: [{ type: tmpfs, target: /data, tmpfs: { mode: 1023 } }]
+configs:
+  broker: { file: docker/broker/elasticmq.conf }
+  health: { file: docker/broker/health.sh }
+  queues: { file: src/config/queues.json }
+"""
+
+
+def broker(folder: Path) -> dict[str, str]:
+    """Give a project whose production talks to SQS a broker that it can reach, by a file of Compose beside its own.
+
+    Returns:
+        The variables for that, ``COMPOSE_FILE`` among them; nothing for another project.
+    """
+    if not (folder / "docker/broker/elasticmq.conf").exists():
+        return {}
+    (folder / "compose.broker.yml").write_text(BROKER)
+    url = "sqs://elasticmq:elasticmq@broker:9324/000000000000/"
+    return {"COMPOSE_FILE": "compose.yml:compose.broker.yml", "CELERY_BROKER_URL": url}
+
+
 @contextlib.contextmanager
 def stack(folder: Path, **env: str) -> Iterator[Stack]:
     """Give a project names and ports of its own; all that Compose made of it is gone at the end. Starts nothing.
@@ -130,11 +157,13 @@ def stack(folder: Path, **env: str) -> Iterator[Stack]:
         env: variables that win over those of a stack of production that is reached without TLS.
     """
     with names() as named:
-        ports = ("HTTP_PORT", "APP_PORT", "DB_PORT", "REDIS_PORT", "SMTP_PORT", "MAIL_PORT", "RELOAD_PORT")
+        ports = ["HTTP_PORT", "APP_PORT", "DB_PORT", "REDIS_PORT", "BROKER_PORT", "BROKER_PAGE_PORT"]
+        ports += ["SMTP_PORT", "MAIL_PORT", "RELOAD_PORT"]
         variables = {
             **named,
             **{name: str(free_port()) for name in ports},
             "COMPOSE_FILE": "compose.yml",
+            **broker(folder),
             "UID": str(os.getuid()),
             "GID": str(os.getgid()),
             **env,

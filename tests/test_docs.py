@@ -73,8 +73,8 @@ def named() -> Iterator[Named]:
             environment = folder / ".env"
             environment.touch()
             before = environment.read_text()
-            files = "compose.yml" if production else "compose.yml:compose.override.yml"
-            env = stacks.enter_context(stack(folder, COMPOSE_FILE=files)).env
+            files = {} if production else {"COMPOSE_FILE": "compose.yml:compose.override.yml"}
+            env = stacks.enter_context(stack(folder, **files)).env
             environment.write_text(before or f"SECRET_KEY={PRODUCTION['SECRET_KEY']}\n")
             return env
 
@@ -83,6 +83,8 @@ def named() -> Iterator[Named]:
 
 def adapt(command: str, env: dict[str, str]) -> str:
     """Return a command of Docker as it runs here: without a registry, with names of the test, and never for ever."""
+    if "CELERY_BROKER_URL" in env:
+        command = command.replace("--file compose.yml", "--file compose.yml --file compose.broker.yml")
     for written, here in (
         (r"compose up$", "compose up --detach"),
         (r"(compose .*)pull$", r"\1build"),

@@ -23,7 +23,7 @@ from notes import add_notes
 from stack import Answer, Stack, request, stack
 
 # Every service, and those that run all the time.
-SERVICES = ["app", "migrate", "nginx", "db", "redis"]
+SERVICES = ["app", "migrate", "worker", "beat", "nginx", "db", "redis"]
 RUNNING = ["app", "nginx", "db", "redis"]
 
 LIVE = "/health/live"
@@ -663,7 +663,7 @@ def test_a_full_disk_is_answered_honestly_and_nothing_is_half(built: Stack, tmp_
         for name, size in DISKS.items()
     }
     disks.write_text(json.dumps({"volumes": options}))
-    with stack(built.folder, **images(built), COMPOSE_FILE=f"compose.yml:{disks}") as site:
+    with stack(built.folder, **images(built), COMPOSE_FILE=f"{built.env['COMPOSE_FILE']}:{disks}") as site:
         site.compose("up", "--detach")
         site.wait(NOTES)
         volumes = [part for name in DISKS for part in ("--volume", f"{site.env['APP_NAME']}_{name}:/disks/{name}:nocopy")]
