@@ -163,6 +163,19 @@ def test_a_page_is_whole_at_every_width_and_in_both_schemes(
     assert violations(page, axe) == []
 
 
+def test_a_task_runs_at_the_push_of_a_button(site: str, page: Page, axe: Path, complaints: list[str]) -> None:
+    page.goto(site)
+    page.evaluate("window.stays = true")
+    page.get_by_role("button", name="Run a task").click()
+    page.get_by_text("Done by ").wait_for()
+    assert page.evaluate("window.stays"), "the page was loaded again"
+    assert violations(page, axe) == []
+    page.route("**/task/", lambda route: route.abort())
+    page.get_by_role("button", name="Run a task").click()
+    page.get_by_text("The server cannot be reached.", exact=True).wait_for()
+    assert [text for text in complaints if "/task/" not in text and "ERR_FAILED" not in text] == []
+
+
 def test_static_files_have_hashed_names(site: str, page: Page) -> None:
     page.goto(site)
     stylesheet = page.locator("link[rel=stylesheet]").first.get_attribute("href")
