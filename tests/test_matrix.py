@@ -205,7 +205,12 @@ def test_a_pipeline_that_was_not_chosen_leaves_no_trace(answers: str, render: Re
 TRACES = {
     "china": r"\b(tuna|tsinghua|npmmirror|aliyun|ustc|douban|huaweicloud)\b|\bmirrors? in China\b",
     "gulp": r"\b(node_modules|node\.?js|npm|pnpm|gulp\w*|tailwind\w*|htmx|alpine|biome|esbuild|frontend)\b|\bh?x-(data|get|on|ref)\b",
-    "redis": r"redis(?!t)",
+    "redis_needed": r"redis(?!t)",
+    "celery": r"\bcelery\b|\b(kombu|amqp|billiard|vine)\b",
+    "beat": r"\bbeat\b|celery[-_]beat",
+    "sqs": r"\bsqs\b|elasticmq|\bboto|pycurl",
+    "redis_broker": r"redis://broker|noeviction",
+    "rabbitmq": r"rabbitmq|\bamqps?://",
 }
 
 
