@@ -1,6 +1,7 @@
 """The answer sets that the tests render, read from the questionnaire itself: a question that is added is tested."""
 
 from collections.abc import Iterator
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,8 @@ class Rules:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        # A few texts, for thousands of answers.
+        self.template = cache(self.jinja.from_string)
 
     def complete(self, answers: Answers) -> Answers | None:
         """Return all answers with the defaults filled in, or None where the rules refuse them."""
@@ -112,7 +115,7 @@ class Rules:
     def _render(self, value: Any, answers: Answers) -> Any:
         if not isinstance(value, str):
             return value
-        text = self.jinja.from_string(value).render(answers)
+        text = self.template(value).render(answers)
         return yaml.safe_load(text) if text in {"true", "false", "True", "False"} else text
 
 
@@ -132,7 +135,12 @@ def answer_sets() -> dict[str, Answers]:
     singles: Iterator[Answers] = ({key: value} for key, values in listed.items() for value in values[1:])
 
     def allowed(row: list[Any]) -> bool:
-        return rules.complete(dict(zip(listed, row, strict=False))) is not None
+        answers = dict(zip(listed, row, strict=False))
+        if rules.complete(answers) is None:
+            return False
+        # What is not asked then has one value, so that its others are paired where they count.
+        asked = rules.asked(answers)
+        return all(key in asked or value == defaults[key] for key, value in answers.items())
 
     pairs = (dict(zip(listed, row, strict=True)) for row in AllPairs(list(listed.values()), filter_func=allowed))
     sets: dict[str, Answers] = {"default": {}}

@@ -205,6 +205,8 @@ def test_every_answer_of_the_contract_is_a_question() -> None:
         "python_version",
         "frontend",
         "redis",
+        "celery_broker",
+        "celery_beat",
         "proxy_network",
         "mirrors",
         "ci",

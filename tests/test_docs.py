@@ -23,9 +23,11 @@ URL = "https://github.com/copier-django/copier-django"
 def commands(document: Path) -> list[str]:
     """Return the lines of the blocks marked ``sh``."""
     blocks = [token for token in MarkdownIt().parse(document.read_text()) if token.type == "fence"]
-    assert {block.info for block in blocks} <= {"sh", "ini", "dockerfile", "html", "python"}, (
+    assert {block.info for block in blocks} <= {"sh", "ini", "dockerfile", "html", "python", "yaml", "console"}, (
         f"{document} has a block of an unknown kind"
     )
+    console = [block.content for block in blocks if block.info == "console"]
+    assert all(text.startswith("aws ") for text in console), "only what takes an account of AWS is not run"
     return [line for block in blocks if block.info == "sh" for line in block.content.splitlines() if line.strip()]
 
 

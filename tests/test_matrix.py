@@ -40,14 +40,15 @@ def test_the_answer_sets_hold_every_choice_and_every_pair_of_choices() -> None:
     rules = Rules()
     complete = [rules.complete(answers) for answers in SETS.values()]
     assert None not in complete
+    pairs = all_pairs()
     seen = {
         pair
         for answers in complete
         if answers is not None
-        for pair in all_pairs()
+        for pair in pairs
         if all(answers[key] == value for key, value in pair)
     }
-    assert all_pairs() - seen == set()
+    assert pairs - seen == set()
 
 
 def test_every_choice_is_of_a_question_that_is_asked() -> None:
