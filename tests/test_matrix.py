@@ -98,8 +98,12 @@ def test_no_folder_is_empty(answers: str, render: Render) -> None:
     assert {path.name for path in empty} <= {"__init__.py"}
 
 
-class ComposeLoader(yaml.SafeLoader):
-    """Reads the tag with which Compose replaces a list: https://docs.docker.com/reference/compose-file/merge/#replace-value."""
+class Loader(yaml.SafeLoader):
+    """Reads the tags of Compose and of CloudFormation.
+
+    https://docs.docker.com/reference/compose-file/merge/#replace-value
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html
+    """
 
 
 def _replacement(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
@@ -109,7 +113,14 @@ def _replacement(loader: yaml.SafeLoader, node: yaml.Node) -> Any:
     return loader.construct_sequence(node)
 
 
-ComposeLoader.add_constructor("!override", _replacement)
+def _function(loader: yaml.SafeLoader, node: yaml.Node) -> str:
+    assert isinstance(node, yaml.ScalarNode)
+    return str(loader.construct_scalar(node))
+
+
+Loader.add_constructor("!override", _replacement)
+for tag in ("!GetAtt", "!Ref", "!Sub"):
+    Loader.add_constructor(tag, _function)
 
 
 def test_every_file_can_be_parsed(answers: str, render: Render) -> None:
@@ -119,7 +130,7 @@ def test_every_file_can_be_parsed(answers: str, render: Render) -> None:
         ".py": ast.parse,
         ".toml": tomllib.loads,
         ".yaml": yaml.safe_load,
-        ".yml": lambda text: yaml.load(text, ComposeLoader),  # noqa: S506 - a safe loader
+        ".yml": lambda text: yaml.load(text, Loader),  # noqa: S506 - a safe loader
     }
     parsed = [path for path, text in files(render(answers)) if Path(path).suffix in parsers]
     for path in parsed:
