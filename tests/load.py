@@ -25,6 +25,9 @@ class Figures:
         windows: measurements of the other clients, with the slow ones and without.
         outage: seconds for which a service is away.
         replicas: containers that migrate at once.
+        tasks: tasks in a row, while their worker is killed.
+        kills: how often it is.
+        stops: how often a worker is stopped at its work.
     """
 
     requests: int
@@ -32,9 +35,12 @@ class Figures:
     windows: int
     outage: float
     replicas: int = 4
+    tasks: int = 200
+    kills: int = 4
+    stops: int = 3
 
 
-FIGURES = Figures(10_000, 500, 7, 30) if os.environ.get("SOAK") else Figures(1_000, 100, 3, 6)
+FIGURES = Figures(10_000, 500, 7, 30, tasks=1_000, kills=20, stops=20) if os.environ.get("SOAK") else Figures(1_000, 100, 3, 6)
 
 
 @dataclass(frozen=True)

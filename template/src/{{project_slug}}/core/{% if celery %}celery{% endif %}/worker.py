@@ -35,8 +35,17 @@ class Health(bootsteps.StartStopStep):
         except ValueError as error:
             logger.critical("%s", error)
             raise WorkerShutdown(1) from None
-        self.entry = consumer.timer.call_repeatedly(heartbeat.INTERVAL, heartbeat.touch)
+        self.entry = consumer.timer.call_repeatedly(heartbeat.INTERVAL, self.beat, (consumer,))
         heartbeat.touch()
+
+    def beat(self, consumer: Any) -> None:
+        """Give a sign of life, where messages arrive.
+
+        Args:
+            consumer: what takes them.
+        """
+        if broker.listens(consumer):
+            heartbeat.touch()
 
     def stop(self, consumer: Any) -> None:
         """End, when the connection is lost or the worker stops."""
