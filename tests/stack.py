@@ -130,7 +130,17 @@ def stack(folder: Path, **env: str) -> Iterator[Stack]:
         env: variables that win over those of a stack of production that is reached without TLS.
     """
     with names() as named:
-        ports = ("HTTP_PORT", "APP_PORT", "DB_PORT", "REDIS_PORT", "BROKER_PORT", "BROKER_PAGE_PORT", "SMTP_PORT", "MAIL_PORT", "RELOAD_PORT")
+        ports = (
+            "HTTP_PORT",
+            "APP_PORT",
+            "DB_PORT",
+            "REDIS_PORT",
+            "BROKER_PORT",
+            "BROKER_PAGE_PORT",
+            "SMTP_PORT",
+            "MAIL_PORT",
+            "RELOAD_PORT",
+        )
         variables = {
             **named,
             **{name: str(free_port()) for name in ports},
