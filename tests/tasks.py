@@ -140,11 +140,11 @@ def tick():
 NUMBERS = {
     "sqs": [
         ("src/config/queues.json", '"VisibilityTimeout": "300"', f'"VisibilityTimeout": "{VISIBILITY}"'),
-        ("src/config/settings/broker.py", "(receive - 1), 300)", "(receive - 1), 2)"),
+        ("src/config/settings/broker.py", "(receive - 1), 300)", "(receive - 1), 1)"),
     ],
     "redis": [
         ("src/config/settings/broker.py", "VISIBILITY_TIMEOUT = 300", f"VISIBILITY_TIMEOUT = {VISIBILITY}"),
-        ("src/config/settings/broker.py", "(receive - 1), 300)", "(receive - 1), 2)"),
+        ("src/config/settings/broker.py", "(receive - 1), 300)", "(receive - 1), 1)"),
     ],
     "rabbitmq": [("src/config/settings/broker.py", "VISIBILITY_TIMEOUT = 300", f"VISIBILITY_TIMEOUT = {VISIBILITY}")],
 }
@@ -171,9 +171,11 @@ configs:
 # Reads an expression a line, and prints what became of it; what else is printed has no mark.
 CONSOLE = """
 import json, sys, time
+from datetime import timedelta
 import django
 django.setup()
 from django.conf import settings
+from django.utils import timezone
 from my_site.core.celery import broker
 from my_site.jobs import models, tasks
 for line in sys.stdin:
@@ -274,7 +276,17 @@ class Jobs:
     def sql(self, query: str) -> str:
         """Ask the database itself."""
         return docker(
-            *("exec", self.stack.container("db"), "psql", "--no-psqlrc", "-At", "--username", "postgres", "--dbname", "my_site"),
+            *(
+                "exec",
+                self.stack.container("db"),
+                "psql",
+                "--no-psqlrc",
+                "-At",
+                "--username",
+                "postgres",
+                "--dbname",
+                "my_site",
+            ),
             *("--command", query),
         )
 
