@@ -255,12 +255,11 @@ def test_the_role_may_do_what_the_site_does_and_no_more(made: Made, render: Rend
             "sqs:GetQueueAttributes",
             "sqs:ReceiveMessage",
             "sqs:SendMessage",
-            "sqs:StartMessageMoveTask",
         },
         "*": {"cloudwatch:GetMetricStatistics"},
     }
     [code] = (render("default") / "src").glob("*/core/celery/broker.py")
-    called = set(re.findall(r"client\([^)]*\)\.([a-z_]+)\(", code.read_text()))
+    called = set(re.findall(r"(?:client\([^)]*\)|\bsqs)\.([a-z_]+)\(", code.read_text()))
     assert called
     asked = {"".join(word.title() for word in method.split("_")) for method in called} | KOMBU
     assert asked == {action.partition(":")[2] for actions in allowed.values() for action in actions}
@@ -269,4 +268,4 @@ def test_the_role_may_do_what_the_site_does_and_no_more(made: Made, render: Rend
 def test_the_url_of_the_broker_is_one_that_the_settings_take(made: Made, settings: Callable[[str], Any]) -> None:
     url = made.value(made.template["Outputs"]["BrokerUrl"]["Value"])
     assert url == f"sqs://sqs.eu-central-1.amazonaws.com/123456789012/{STACK}-"
-    assert settings(f"__import__('config.settings.broker', fromlist=['x']).check_broker_url({url!r})") is None
+    assert settings(f"__import__('config.settings.broker', fromlist=['x']).check_url({url!r})") is None
