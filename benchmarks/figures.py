@@ -37,9 +37,10 @@ def snapshot(folder: Path) -> Path:
     return folder
 
 
-def copy(template: Path, destination: Path) -> None:
-    """Generate a project with the default answers, by the command line."""
-    command = [str(COPIER), "copy", "--defaults", "--quiet", str(template), str(destination)]
+def copy(template: Path, destination: Path, **answers: str) -> None:
+    """Generate a project by the command line, with the default answers to what is not given."""
+    data = [part for key, value in answers.items() for part in ("--data", f"{key}={value}")]
+    command = [str(COPIER), "copy", "--defaults", "--quiet", *data, str(template), str(destination)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
