@@ -161,7 +161,7 @@ def test_doctor_tries_every_component_and_names_what_fails(project: Project) -> 
     folder = project()
     run("pdm", "run", "manage", "migrate", "--verbosity", "0", cwd=folder)
     table = run("pdm", "run", "doctor", cwd=folder)
-    assert re.findall(r"^(\w+) +ok ", table, re.MULTILINE) == ["database", "cache", "mail", "static"]
+    assert re.findall(r"^(\w+) +ok ", table, re.MULTILINE) == ["database", "cache", "broker", "mail", "static"]
     broken = {"EMAIL_URL": "smtp://127.0.0.1:9"}
     table = run("pdm", "run", "doctor", cwd=folder, env=broken, code=1)
     assert re.findall(r"^(\w+) +FAILED ", table, re.MULTILINE) == ["mail"]

@@ -35,10 +35,10 @@ class Health(bootsteps.StartStopStep):
         except ValueError as error:
             logger.critical("%s", error)
             raise WorkerShutdown(1) from None
-        self.entry = consumer.timer.call_repeatedly(heartbeat.INTERVAL, self.beat, (consumer,))
+        self.entry = consumer.timer.call_repeatedly(heartbeat.INTERVAL, self.sign, (consumer,))
         heartbeat.touch()
 
-    def beat(self, consumer: Any) -> None:
+    def sign(self, consumer: Any) -> None:
         """Give a sign of life, where messages arrive.
 
         Args:
