@@ -4,12 +4,15 @@ https://docs.celeryq.dev/en/stable/userguide/extending.html
 """
 
 import logging
+from functools import partial
 from typing import Any
 
 from celery import bootsteps
 from celery.exceptions import WorkerShutdown
 from celery.signals import celeryd_after_setup
 from celery.worker import state
+from celery.worker.consumer.connection import Connection
+from celery.worker.consumer.tasks import Tasks
 from django.conf import settings
 from kombu.asynchronous.timer import Entry
 
@@ -18,14 +21,13 @@ from . import broker, heartbeat
 logger = logging.getLogger(__name__)
 
 
-class Health(bootsteps.StartStopStep):
-    """Gives signs of life while the worker takes messages; refuses queues that do not fit the settings."""
+class Check(bootsteps.StartStopStep):
+    """Refuses queues that do not fit the settings, before the first message is taken."""
 
-    requires = ("celery.worker.consumer.tasks:Tasks",)
-    entry: Entry | None = None
+    requires = (Connection,)
 
-    def start(self, consumer: Any) -> None:
-        """Begin, whenever a connection was made.
+    def start(self, _consumer: Any) -> None:
+        """Compare, whenever a connection was made.
 
         Raises:
             WorkerShutdown: with exit code 1, when the queues do not fit.
@@ -35,7 +37,23 @@ class Health(bootsteps.StartStopStep):
         except ValueError as error:
             logger.critical("%s", error)
             raise WorkerShutdown(1) from None
-        self.entry = consumer.timer.call_repeatedly(heartbeat.INTERVAL, self.beat, (consumer,))
+
+
+# Steps know only what they come after.
+Tasks.requires = (*Tasks.requires, Check)
+
+
+class Health(bootsteps.StartStopStep):
+    """Gives signs of life while the worker takes messages."""
+
+    requires = (Tasks,)
+    entry: Entry | None = None
+
+    def start(self, consumer: Any) -> None:
+        """Begin, whenever messages are taken."""
+        self.entry = consumer.timer.call_repeatedly(
+            heartbeat.INTERVAL, partial(self.beat, consumer)
+        )
         heartbeat.touch()
 
     def beat(self, consumer: Any) -> None:
