@@ -10,6 +10,8 @@ from celery import bootsteps
 from celery.exceptions import WorkerShutdown
 from celery.signals import celeryd_after_setup
 from celery.worker import state
+from celery.worker.consumer.connection import Connection
+from celery.worker.consumer.tasks import Tasks
 from django.conf import settings
 from kombu.asynchronous.timer import Entry
 
@@ -18,14 +20,13 @@ from . import broker, heartbeat
 logger = logging.getLogger(__name__)
 
 
-class Health(bootsteps.StartStopStep):
-    """Gives signs of life while the worker takes messages; refuses queues that do not fit the settings."""
+class Check(bootsteps.StartStopStep):
+    """Refuses queues that do not fit the settings, before the first message is taken."""
 
-    requires = ("celery.worker.consumer.tasks:Tasks",)
-    entry: Entry | None = None
+    requires = (Connection,)
 
-    def start(self, consumer: Any) -> None:
-        """Begin, whenever a connection was made.
+    def start(self, _consumer: Any) -> None:
+        """Compare, whenever a connection was made.
 
         Raises:
             WorkerShutdown: with exit code 1, when the queues do not fit.
@@ -35,6 +36,20 @@ class Health(bootsteps.StartStopStep):
         except ValueError as error:
             logger.critical("%s", error)
             raise WorkerShutdown(1) from None
+
+
+# Steps know only what they come after.
+Tasks.requires = (*Tasks.requires, Check)
+
+
+class Health(bootsteps.StartStopStep):
+    """Gives signs of life while the worker takes messages."""
+
+    requires = (Tasks,)
+    entry: Entry | None = None
+
+    def start(self, consumer: Any) -> None:
+        """Begin, whenever messages are taken."""
         self.entry = consumer.timer.call_repeatedly(heartbeat.INTERVAL, self.sign, (consumer,))
         heartbeat.touch()
 
