@@ -189,7 +189,7 @@ def test_every_command_for_users_of_the_template_works(document: str, tmp_path: 
 def test_the_commands_of_maintainers_work() -> None:
     listed = commands(ROOT / "docs/maintain.md")
     # The first two are run by tests/test_run.py; soaking, which takes long, and relocking by a maintainer.
-    measured = ["benchmarks/generate", "benchmarks/start", "benchmarks/build"]
+    measured = ["benchmarks/generate", "benchmarks/start", "benchmarks/build", "benchmarks/tasks"]
     assert listed == ["./run test", "./run matrix", "./run soak", "pdm run relock --upgrade", *measured]
     assert "copier copy --defaults" in run("benchmarks/generate", "1", cwd=ROOT)
     assert "pdm run dev to the first page" in run("benchmarks/start", "1", cwd=ROOT)
@@ -201,6 +201,15 @@ def test_what_images_cost_is_measured() -> None:
     print(printed)
     assert len(re.findall(r"median [\d.]+ s of 1 ", printed)) == 3
     assert re.search(r"^ +[\d.]+ MB  django$", printed, re.MULTILINE)
+
+
+def test_what_tasks_cost_is_measured() -> None:
+    need("docker")
+    small = ["--tasks", "50", "--idle", "10", "--brokers", "redis"]
+    printed = run("benchmarks/tasks", "1", *small, cwd=ROOT, timeout=600)
+    print(printed)
+    assert re.search(r"^tasks per second, the result is ignored +[1-9]", printed, re.MULTILINE)
+    assert re.search(r"^requests per minute of an idle worker +[1-9]", printed, re.MULTILINE)
 
 
 def test_the_page_of_questions_is_that_of_the_questionnaire() -> None:
