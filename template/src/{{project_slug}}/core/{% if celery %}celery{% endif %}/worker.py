@@ -39,7 +39,7 @@ class Check(bootsteps.StartStopStep):
 
 
 # Steps know only what they come after.
-Tasks.requires = (*Tasks.requires, Check)
+Tasks.requires = (*Tasks.requires, Check)  # type: ignore[misc]
 
 
 class Health(bootsteps.StartStopStep):
