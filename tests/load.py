@@ -28,6 +28,7 @@ class Figures:
         tasks: tasks in a row, while their worker is killed.
         kills: how often it is.
         stops: how often a worker is stopped at its work.
+        thorough: whether everything is tried with every broker.
     """
 
     requests: int
@@ -38,9 +39,14 @@ class Figures:
     tasks: int = 200
     kills: int = 4
     stops: int = 3
+    thorough: bool = False
 
 
-FIGURES = Figures(10_000, 500, 7, 30, tasks=1_000, kills=20, stops=20) if os.environ.get("SOAK") else Figures(1_000, 100, 3, 6)
+FIGURES = (
+    Figures(10_000, 500, 7, 30, tasks=1_000, kills=20, stops=20, thorough=True)
+    if os.environ.get("SOAK")
+    else Figures(1_000, 100, 3, 6)
+)
 
 
 @dataclass(frozen=True)

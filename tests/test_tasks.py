@@ -26,6 +26,11 @@ def site(request: pytest.FixtureRequest, template: Path, tmp_path_factory: pytes
         yield found
 
 
+def of(*brokers: str) -> pytest.MarkDecorator:
+    """Try what hardly depends on the broker with these alone; ``./run soak`` tries it with each."""
+    return pytest.mark.parametrize("site", BROKERS if FIGURES.thorough else brokers, indirect=True)
+
+
 def page(site: Jobs, path: str) -> tuple[int, str]:
     """Ask the site itself for a page."""
     networks = site.stack.inspect("app")["NetworkSettings"]["Networks"]
@@ -89,6 +94,7 @@ def test_a_worker_that_is_stopped_finishes_its_tasks_and_hides_none(site: Jobs) 
     eventually(lambda: (site.waiting(), site.held(), site.dead()) == (0, 0, 0), "something is left")
 
 
+@of("sqs")
 @pytest.mark.parametrize("moment", ["while it stops", "when it has stopped"])
 def test_a_worker_that_is_stopped_while_idle_swallows_no_task(moment: str, site: Jobs) -> None:
     site.up("worker")
@@ -260,6 +266,7 @@ def test_doctor_has_a_task_done(site: Jobs) -> None:
     assert re.search(r"^broker +ok .*a task done", table, re.MULTILINE), table
 
 
+@of("sqs")
 def test_a_worker_that_hears_nothing_is_called_unhealthy(site: Jobs) -> None:
     check = site.stack.inspect("worker")["Config"]["Healthcheck"]["Test"][1]
 
@@ -317,10 +324,12 @@ def test_a_worker_refuses_queues_that_do_not_fit_its_settings(site: Jobs, tmp_pa
         assert "made with other arguments" in line
 
 
+@of("sqs")
 def test_a_queue_that_there_is_not_stops_a_worker(site: Jobs) -> None:
     assert "defualt is none of the queues" in stopped_with(site, "--env", "CELERY_QUEUES=defualt")
 
 
+@of("sqs")
 def test_workers_and_beat_may_do_what_they_must_and_no_more(site: Jobs) -> None:
     site.up("beat")
     for service in ("worker", "beat"):
@@ -338,7 +347,7 @@ def test_workers_and_beat_may_do_what_they_must_and_no_more(site: Jobs) -> None:
     site.stack.compose("rm", "--stop", "--force", "beat")
 
 
-@pytest.mark.parametrize("site", ["redis"], indirect=True)
+@of("redis")
 def test_the_schedule_is_kept_by_one_beat_whatever_happens_to_it(site: Jobs) -> None:
     def ticks() -> int:
         return int(site.sql("SELECT count(*) FROM jobs_attempt WHERE key = 'tick'"))
