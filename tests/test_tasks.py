@@ -31,11 +31,13 @@ def of(*brokers: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("site", BROKERS if FIGURES.thorough else brokers, indirect=True)
 
 
-def page(site: Jobs, path: str) -> tuple[int, str]:
-    """Ask the site itself for a page."""
+def page(site: Jobs, path: str, method: str = "GET") -> tuple[int, str]:
+    """Ask the site itself for a page, as a browser that has its token."""
     networks = site.stack.inspect("app")["NetworkSettings"]["Networks"]
     address = networks[f"{site.stack.env['APP_NAME']}_front"]["IPAddress"]
-    answer = request(f"http://{address}:8000", path, headers={"Host": "localhost"}, timeout=30)
+    token = "t" * 32
+    headers = {"Host": "localhost", "Cookie": f"csrftoken={token}", "X-CSRFToken": token}
+    answer = request(f"http://{address}:8000", path, method, headers=headers, timeout=30)
     return answer.status, answer.text
 
 
@@ -201,6 +203,15 @@ def test_a_broker_that_is_down_fails_what_asks_for_tasks_soon_and_nothing_else(d
         (line,) = new.splitlines()
         assert re.match(r"[0-4]\.\d s OperationalError: .+", line)
         assert page(site, "/accounts/login/")[0] == 200
+        began = time.monotonic()
+        status, text = page(site, "/task/", "POST")
+        print(
+            f"{site.broker} {down}: the button of the start page gets {status} after {time.monotonic() - began:.1f} s: {text}"
+        )
+        assert status == 503
+        assert "The task was not sent: the broker cannot be reached." in text
+        assert time.monotonic() - began < 5
+        assert page(site, "/")[0] == 200
         began = time.monotonic()
         assert ready(site) == (503, ["broker"])
         print(f"{site.broker} {down}: /health/ready says so in {time.monotonic() - began:.1f} s")
