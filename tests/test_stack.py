@@ -612,7 +612,8 @@ def server(built: Stack, template: Path, tmp_path_factory: pytest.TempPathFactor
     docker("network", "create", network)
     try:
         with stack(folder, **images(built)) as site:
-            site.compose("up", "--detach", "--no-build")
+            # Without a worker, which would have no broker here.
+            site.compose("up", "--detach", "--no-build", "nginx")
             yield site, network
     finally:
         docker("network", "rm", network)
