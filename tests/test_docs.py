@@ -94,6 +94,7 @@ def adapt(command: str, env: dict[str, str]) -> str:
         (r"PASSWORD 'another'", f"PASSWORD '{env.get('DB_PASSWORD')}'"),
         (r"restore NAME$", "restore docs --force"),
         (r"run backup$", "run backup docs"),
+        (r"127\.0\.0\.1:9324", f"127.0.0.1:{env.get('BROKER_PORT')}"),
     ):
         command = re.sub(written, here, command)
     return command
@@ -123,10 +124,13 @@ def test_every_command_of_a_new_project_works(
             play(adapt(command, env), owned, env)
 
 
-@pytest.mark.parametrize("document", ["docs/database.md", "docs/nginx.md"])
-def test_every_command_for_a_service_works(document: str, render: Callable[[str], Path], tmp_path: Path, named: Named) -> None:
+@pytest.mark.parametrize("document", ["docs/celery.md", "docs/database.md", "docs/nginx.md"])
+def test_every_command_for_a_service_works(
+    document: str, render: Callable[[str], Path], environment: Path, tmp_path: Path, named: Named
+) -> None:
     project = tmp_path / "project"
     shutil.copytree(render("default"), project)
+    (project / ".venv").symlink_to(environment)
     env = {"DB_PASSWORD": "password-of-the-test"} | named(project, production=True)
     run("docker", "compose", "build", cwd=project, env=env, timeout=600)
     run("docker", "compose", "up", "--detach", "--wait", cwd=project, env=env)
@@ -140,7 +144,7 @@ def test_every_command_for_a_service_works(document: str, render: Callable[[str]
 def test_the_documents_of_a_project_name_only_commands_that_exist(render: Callable[[str], Path]) -> None:
     project = render("default")
     scripts = set(re.findall(r"^(\w+) = \{ (?:cmd|composite)", (project / "pyproject.toml").read_text(), re.MULTILINE))
-    tools = {"pre-commit"}
+    tools = {"pre-commit", "pytest"}
     for document in [project / "README.md", *(project / "docs").glob("*.md")]:
         named = set(re.findall(r"pdm run ([\w-]+)", document.read_text()))
         assert named <= scripts | tools, document
