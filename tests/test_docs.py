@@ -131,12 +131,16 @@ def test_every_command_for_a_service_works(
     project = tmp_path / "project"
     shutil.copytree(render("default"), project)
     (project / ".venv").symlink_to(environment)
-    env = {"DB_PASSWORD": "password-of-the-test"} | named(project, production=True)
+    password = {"DB_PASSWORD": "password-of-the-test"}
+    env = password | named(project, production=True)
     run("docker", "compose", "build", cwd=project, env=env, timeout=600)
     run("docker", "compose", "up", "--detach", "--wait", cwd=project, env=env)
     sqlite3.connect(project / "data/db.sqlite3").close()
     (project / "backups").chmod(0o777)
     for command in commands(project / document):
+        if command == "docker compose up --detach --wait broker":
+            # From here on, development.
+            env = password | named(project, production=False)
         play(adapt(command, env), project, env)
     assert document != "docs/database.md" or (project / "backups/before-upgrade/database.dump").exists()
 

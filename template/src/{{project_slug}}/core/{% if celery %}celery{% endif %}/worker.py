@@ -4,6 +4,7 @@ https://docs.celeryq.dev/en/stable/userguide/extending.html
 """
 
 import logging
+from time import sleep
 from typing import Any
 
 from celery import bootsteps
@@ -18,6 +19,9 @@ from kombu.asynchronous.timer import Entry
 from . import broker, heartbeat
 
 logger = logging.getLogger(__name__)
+
+# Seconds between attempts to look at the queues of a broker that does not answer.
+PAUSE = 1
 
 
 class Check(bootsteps.StartStopStep):
@@ -36,6 +40,10 @@ class Check(bootsteps.StartStopStep):
         except ValueError as error:
             logger.critical("%s", error)
             raise WorkerShutdown(1) from None
+        except Exception:
+            # Celery tries again at once where it could connect.
+            sleep(PAUSE)
+            raise
 
 
 # Steps know only what they come after.
