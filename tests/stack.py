@@ -163,7 +163,7 @@ def stack(folder: Path, **env: str) -> Iterator[Stack]:
             **named,
             **{name: str(free_port()) for name in ports},
             "COMPOSE_FILE": "compose.yml",
-            **broker(folder),
+            **({} if "override" in env.get("COMPOSE_FILE", "") else broker(folder)),
             "UID": str(os.getuid()),
             "GID": str(os.getgid()),
             **env,

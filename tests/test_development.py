@@ -94,7 +94,7 @@ def test_what_is_published_is_for_this_machine_alone(site: Stack) -> None:
         for bindings in site.inspect(service)["NetworkSettings"]["Ports"].values():
             for binding in bindings or []:
                 published[binding["HostPort"]] = binding["HostIp"]
-    ports = ("APP_PORT", "DB_PORT", "REDIS_PORT", "SMTP_PORT", "MAIL_PORT", "RELOAD_PORT")
+    ports = ("APP_PORT", "DB_PORT", "REDIS_PORT", "BROKER_PORT", "BROKER_PAGE_PORT", "SMTP_PORT", "MAIL_PORT", "RELOAD_PORT")
     assert published == {site.env[port]: "127.0.0.1" for port in ports}
 
 
@@ -167,7 +167,7 @@ def test_the_tools_of_every_day_work_inside(site: Stack) -> None:
 def test_mail_arrives_and_doctor_names_what_is_stopped(site: Stack) -> None:
     table = site.execute("app", "pdm", "run", "doctor")
     assert [line.split()[:2] for line in table.splitlines()] == [
-        [name, "ok"] for name in ("database", "cache", "mail", "static")
+        [name, "ok"] for name in ("database", "cache", "broker", "mail", "static")
     ]
     assert "My Site: mail works" in messages(site)
     site.manage("sendtestemail", "ada@example.com")
@@ -190,15 +190,17 @@ def test_python_on_the_host_takes_the_services_of_the_same_env(
     with development(folder) as services:
         path = folder / ".env"
         lines, uncommented = re.subn(r"^# (?=\w+=\w+://.*127\.0\.0\.1)", "", path.read_text(), flags=re.MULTILINE)
-        assert uncommented == 3
+        assert uncommented == 4
         # The test has ports of its own.
-        for port, name in (("5432", "DB_PORT"), ("6379", "REDIS_PORT"), ("1025", "SMTP_PORT")):
+        for port, name in (("5432", "DB_PORT"), ("6379", "REDIS_PORT"), ("9324", "BROKER_PORT"), ("1025", "SMTP_PORT")):
             lines = lines.replace(f"127.0.0.1:{port}", f"127.0.0.1:{services.env[name]}")
         path.write_text(lines)
-        services.compose("up", "--detach", "--wait", "db", "redis", "mail")
-        assert services.compose("ps", "--services").split() == ["db", "mail", "redis"]
+        services.compose("up", "--detach", "--wait", "db", "redis", "broker", "mail")
+        assert services.compose("ps", "--services").split() == ["broker", "db", "mail", "redis"]
         run("pdm", "run", "manage", "migrate", "--verbosity", "0", cwd=folder)
-        table = run("pdm", "run", "doctor", cwd=folder)
+        # No worker runs.
+        table = run("pdm", "run", "doctor", "--skip", "broker", cwd=folder)
+        assert "default-dead" in run("pdm", "run", "manage", "queues", cwd=folder)
         assert re.search(r"^database +ok .*PostgreSQL 18", table, re.MULTILINE), table
         assert re.search(r"^cache +ok .*Redis", table, re.MULTILINE), table
         assert re.search(r"^mail +ok .*127\.0\.0\.1:", table, re.MULTILINE), table
