@@ -34,7 +34,7 @@ CHANGES = [
     ("template/src/config/urls.py.jinja", '"""The URLs of the site."""', '"""The URLs of the site, each once."""'),
     ("template/src/config/settings/security.py", '"SECURE_HSTS_SECONDS", 3600,', '"SECURE_HSTS_SECONDS", 7200,'),
     ("template/src/{{project_slug}}/users/models.py", '"""The user of the site.', '"""The users of the site.'),
-    ("template/src/{{project_slug}}/welcome/urls.py", '"""The start page, and', '"""The first page, and'),
+    ("template/src/{{project_slug}}/welcome/urls.py.jinja", '"""The start page, and', '"""The first page, and'),
     ("template/README.md.jinja", "## Every day", "## Each day"),
     ("template/.editorconfig", "indent_size = 2", "indent_size = 3"),
     ("template/.env.example.jinja", "# The environment of a development machine", "# The variables of a development machine"),
