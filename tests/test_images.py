@@ -431,7 +431,8 @@ def private_index(package: Path) -> Handler:
 # https://datatracker.ietf.org/doc/html/draft-ietf-sshm-ssh-agent
 AGENT = (
     "import os, socket; agent = socket.socket(socket.AF_UNIX); agent.connect(os.environ['SSH_AUTH_SOCK']); "
-    "agent.sendall(bytes([0, 0, 0, 1, 11])); print('agent:', agent.recv(4096).hex())"
+    "agent.sendall(bytes([0, 0, 0, 1, 11])); answer = agent.makefile('rb'); "
+    "print('agent:', answer.read(int.from_bytes(answer.read(4), 'big')).hex())"
 )
 
 
