@@ -187,6 +187,8 @@ def test_python_on_the_host_takes_the_services_of_the_same_env(
     folder = tmp_path / "project"
     shutil.copytree(render("default"), folder)
     (folder / ".venv").symlink_to(environment)
+    # Where the broker keeps what waits.
+    own(folder / "data")
     with development(folder) as services:
         path = folder / ".env"
         lines, uncommented = re.subn(r"^# (?=\w+=\w+://.*127\.0\.0\.1)", "", path.read_text(), flags=re.MULTILINE)
