@@ -1,6 +1,11 @@
-"""What is known of a queue."""
+"""The queues, as the commands of ``manage.py`` show them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+from django.conf import settings
+from django.core.management.base import CommandError
 
 
 @dataclass(frozen=True)
@@ -22,3 +27,22 @@ class Queue:
     running: int | None
     delayed: int | None
     oldest: float | None
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Ask the broker within a command.
+
+    Raises:
+        CommandError: when there is none, it does not answer, or its queues are not as they should be.
+    """
+    if settings.CELERY_TASK_ALWAYS_EAGER:
+        message = "CELERY_BROKER_URL names no broker: tasks run at once, and nothing is kept."
+        raise CommandError(message)
+    try:
+        yield
+    except ValueError as error:
+        raise CommandError(str(error)) from error
+    except Exception as error:
+        message = f"The broker does not answer: {' '.join(str(error).split())}"
+        raise CommandError(message) from error
