@@ -155,6 +155,41 @@ def serving(
         log.unlink()
 
 
+def change(path: Path, old: str, new: str) -> None:
+    """Replace a text that is in a file once."""
+    text = path.read_text()
+    assert text.count(old) == 1, f"{path} has {text.count(old)} times {old!r}"
+    path.write_text(text.replace(old, new))
+
+
+def add_application(project: Path, name: str, files: dict[str, str]) -> str:
+    """Add an application to a project, as its owner would.
+
+    Args:
+        project: its folder.
+        name: that of the application.
+        files: the texts of its modules, by their names.
+
+    Returns:
+        The name of the package in which it is.
+    """
+    package = next((project / "src").glob("*/core")).parent
+    for module, text in files.items():
+        path = package / name / module
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.lstrip())
+    change(project / "src/config/settings/apps.py", "INSTALLED_APPS = [", f'INSTALLED_APPS = [\n    "{package.name}.{name}",')
+    return package.name
+
+
+def all_passed(printed: str) -> str:
+    """Check that pytest found nothing to say but that tests passed, and return what it said."""
+    passed = re.search(r"\d+ passed in [\d.]+s", printed)
+    assert passed is not None, printed
+    assert not re.search(r"\d+ (failed|skipped|error|xfailed|warning)", printed), printed
+    return passed[0]
+
+
 def eventually(holds: Callable[[], bool], message: str, patience: float = 30) -> float:
     """Wait until something holds, and return the seconds that it took.
 

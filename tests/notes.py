@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from conftest import add_application
+
 FILES = {
     "__init__.py": "",
     "migrations/__init__.py": "",
@@ -52,14 +54,8 @@ def large(request):
 
 def add_notes(project: Path) -> None:
     """Add the application to a project, as its owner would: ``/notes/`` lists notes and takes new ones."""
-    package = next((project / "src").glob("*/core")).parent
-    for name, text in FILES.items():
-        path = package / "notes" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text.lstrip())
-    apps = project / "src/config/settings/apps.py"
-    apps.write_text(apps.read_text().replace("INSTALLED_APPS = [", f'INSTALLED_APPS = [\n    "{package.name}.notes",', 1))
+    package = add_application(project, "notes", FILES)
     urls = project / "src/config/urls.py"
     routes = "path('notes/', views.notes),\n    path('notes/large/', views.large),"
-    text = f"from {package.name}.notes import views\n" + urls.read_text()
+    text = f"from {package}.notes import views\n" + urls.read_text()
     urls.write_text(text.replace("urlpatterns = [", f"urlpatterns = [\n    {routes}", 1))

@@ -126,8 +126,7 @@ BROKER = """\
 services:
   broker:
     extends: { file: compose.override.yml, service: broker }
-    # Several stacks of one folder each have their own.
-    volumes: [{ type: tmpfs, target: /data, tmpfs: { mode: 1023 } }]
+    volumes: ["./data/${APP_NAME}:/data"]
 configs:
   broker: { file: docker/broker/elasticmq.conf }
   health: { file: docker/broker/health.sh }
@@ -135,8 +134,12 @@ configs:
 """
 
 
-def broker(folder: Path) -> dict[str, str]:
+def broker(folder: Path, name: str) -> dict[str, str]:
     """Give a project whose production talks to SQS a broker that it can reach, by a file of Compose beside its own.
+
+    Args:
+        folder: the project.
+        name: that of the stack: several of one folder each have their own messages.
 
     Returns:
         The variables for that, ``COMPOSE_FILE`` among them; nothing for another project.
@@ -144,6 +147,7 @@ def broker(folder: Path) -> dict[str, str]:
     if not (folder / "docker/broker/elasticmq.conf").exists():
         return {}
     (folder / "compose.broker.yml").write_text(BROKER)
+    (folder / "data" / name).mkdir(parents=True)
     url = "sqs://elasticmq:elasticmq@broker:9324/000000000000/"
     return {"COMPOSE_FILE": "compose.yml:compose.broker.yml", "CELERY_BROKER_URL": url}
 
@@ -163,7 +167,7 @@ def stack(folder: Path, **env: str) -> Iterator[Stack]:
             **named,
             **{name: str(free_port()) for name in ports},
             "COMPOSE_FILE": "compose.yml",
-            **({} if "override" in env.get("COMPOSE_FILE", "") else broker(folder)),
+            **({} if "override" in env.get("COMPOSE_FILE", "") else broker(folder, named["APP_NAME"])),
             "UID": str(os.getuid()),
             "GID": str(os.getgid()),
             **env,

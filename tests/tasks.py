@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conftest import clean_environment, eventually
+from conftest import add_application, change, clean_environment, eventually
 from containers import docker
 from stack import Stack, stack
 
@@ -152,22 +152,6 @@ NUMBERS = {
 SCHEDULE = "CELERY_BEAT_SCHEDULE = {"
 TICK = f'{SCHEDULE}\n    "tick": {{"task": "my_site.jobs.tasks.tick", "schedule": timedelta(seconds=2)}},'
 
-# In production SQS is outside: here ElasticMQ takes its place.
-ELASTICMQ = """
-services:
-  broker:
-    extends:
-      file: compose.override.yml
-      service: broker
-configs:
-  broker:
-    file: docker/broker/elasticmq.conf
-  health:
-    file: docker/broker/health.sh
-  queues:
-    file: src/config/queues.json
-"""
-
 # Reads an expression a line, and prints what became of it; what else is printed has no mark.
 CONSOLE = """
 import json, sys, time
@@ -191,26 +175,12 @@ for line in sys.stdin:
 """
 
 
-def replace(path: Path, old: str, new: str) -> None:
-    """Replace a text that is there once."""
-    text = path.read_text()
-    assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {path}"
-    path.write_text(text.replace(old, new))
-
-
 def add_jobs(project: Path, broker: str) -> None:
     """Add the application to a project, as its owner would, with numbers at which faults show soon."""
-    package = next((project / "src").glob("*/core")).parent
-    for name, text in FILES.items():
-        path = package / "jobs" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text.lstrip())
-    replace(project / "src/config/settings/apps.py", "INSTALLED_APPS = [", f'INSTALLED_APPS = [\n    "{package.name}.jobs",')
-    replace(project / "src/config/settings/celery.py", SCHEDULE, TICK)
+    add_application(project, "jobs", FILES)
+    change(project / "src/config/settings/celery.py", SCHEDULE, TICK)
     for name, old, new in NUMBERS[broker]:
-        replace(project / name, old, new)
-    if broker == "sqs":
-        (project / "elasticmq.yml").write_text(ELASTICMQ)
+        change(project / name, old, new)
 
 
 @dataclass(frozen=True)
@@ -359,10 +329,7 @@ def jobs(folder: Path, broker: str) -> Iterator[Jobs]:
         broker: the answer that it was rendered with.
     """
     add_jobs(folder, broker)
-    files = "compose.yml:elasticmq.yml" if broker == "sqs" else "compose.yml"
-    variables = {"COMPOSE_FILE": files, "CELERY_CONCURRENCY": str(CONCURRENCY), "BROKER_PASSWORD": "secret-word"}
-    if broker == "sqs":
-        variables["CELERY_BROKER_URL"] = "sqs://x:x@broker:9324/000000000000/"
+    variables = {"CELERY_CONCURRENCY": str(CONCURRENCY), "BROKER_PASSWORD": "secret-word"}
     with stack(folder, **variables) as running:
         began = time.monotonic()
         running.compose("build", "app", timeout=900)

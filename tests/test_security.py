@@ -21,7 +21,7 @@ from urllib.parse import urljoin, urlsplit
 import observatory
 import pytest
 import test_pages
-from conftest import clean_environment, eventually, run
+from conftest import add_application, clean_environment, eventually, run
 from containers import names
 from playwright.sync_api import Browser, Page, Response
 from stack import DOCKER_NETWORKS, Answer, Stack, request, stack
@@ -82,12 +82,8 @@ def built(render: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactor
     """A project with files, whose images are built, and the variables that name them."""
     folder = tmp_path_factory.mktemp("built") / "project"
     shutil.copytree(render("default"), folder)
-    for name, text in FILES.items():
-        path = folder / "src/my_site/files" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    apps, urls = folder / "src/config/settings/apps.py", folder / "src/config/urls.py"
-    apps.write_text(apps.read_text().replace('"my_site.users",', '"my_site.users",\n    "my_site.files",'))
+    add_application(folder, "files", FILES)
+    urls = folder / "src/config/urls.py"
     added = "from my_site.files.views import seen\n\nurlpatterns += [path('seen/', seen)]\n"
     urls.write_text(urls.read_text() + added)
     with names() as named:

@@ -5,16 +5,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import ISOLATED, commit, copier, git, run, snapshot
+from conftest import ISOLATED, change, commit, copier, git, run, snapshot
 from questionnaire import ROOT
-
-
-def change(path: Path, old: str, new: str) -> None:
-    """Replace a text that must be there once."""
-    text = path.read_text()
-    assert text.count(old) == 1, f"{path} has {text.count(old)} times {old!r}"
-    path.write_text(text.replace(old, new))
-
 
 # What an owner does to a project, as (file, what is there, what they make of it).
 EDITS = [
