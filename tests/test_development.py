@@ -5,12 +5,14 @@ import json
 import os
 import re
 import shutil
+import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import test_pages
-from conftest import all_passed, eventually, get, run
+from conftest import all_passed, change, clean_environment, eventually, get, run
 from containers import names
 from playwright.sync_api import Browser
 from stack import Stack, stack
@@ -42,6 +44,27 @@ def development(folder: Path, **env: str) -> Iterator[Stack]:
         path = folder / ".env"
         path.write_text(path.read_text().removesuffix("SECURE_SSL_REDIRECT=false\n"))
         yield site
+
+
+@contextlib.contextmanager
+def program(folder: Path, name: str) -> Iterator[None]:
+    """Run a script of the project on the host until the block ends; SIGINT, as of Ctrl+C, must end it and all it started."""
+    log = folder / f".{name}.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            ["pdm", "run", name], cwd=folder, env=clean_environment(), stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        yield
+        assert process.poll() is None, log.read_text()
+        os.killpg(process.pid, signal.SIGINT)
+        process.wait(30)
+        assert "Traceback" not in log.read_text(), log.read_text()
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            pytest.fail(f"pdm run {name} leaves processes behind:\n{log.read_text()}")
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +144,26 @@ def test_what_is_edited_is_in_the_browser_without_a_reload(site: Stack, browser:
     assert strangers(site.folder) == set()
 
 
+def echoed(site: Stack) -> str:
+    """Have the worker do a task, and return its result."""
+    task = "from my_site.core.tasks import echo; print('ECHO', echo.delay('hello').get(timeout=30))"
+    printed = site.execute("app", "pdm", "run", "manage", "shell", "-c", task)
+    return printed.rpartition("ECHO ")[2].strip()
+
+
+def test_a_worker_takes_what_is_edited(site: Stack) -> None:
+    assert echoed(site) == "hello"
+    tasks = site.folder / "src/my_site/core/tasks.py"
+    change(tasks, "    return text\n", "    return text.upper()\n")
+    try:
+        took = eventually(lambda: echoed(site) == "HELLO", "the worker has the old task", 60)
+    finally:
+        change(tasks, "    return text.upper()\n", "    return text\n")
+    print(f"\na worker has what is edited after {took:.1f} s, of which the questions take a part")
+    eventually(lambda: echoed(site) == "hello", "the worker has the edited task", 60)
+    assert strangers(site.folder) == set()
+
+
 def test_files_that_a_container_writes_are_the_hosts(site: Stack) -> None:
     # As Django's documentation has it, and as that of the project has it.
     site.execute("app", "python", "manage.py", "startapp", "x")
@@ -197,11 +240,15 @@ def test_python_on_the_host_takes_the_services_of_the_same_env(
         services.compose("up", "--detach", "--wait", "db", "redis", "broker", "mail")
         assert services.compose("ps", "--services").split() == ["broker", "db", "mail", "redis"]
         run("pdm", "run", "manage", "migrate", "--verbosity", "0", cwd=folder)
-        # No worker runs.
-        table = run("pdm", "run", "doctor", "--skip", "broker", cwd=folder)
+        with program(folder, "worker"), program(folder, "beat"):
+            table = run("pdm", "run", "doctor", cwd=folder)
+            known = "from django_celery_beat.models import PeriodicTask as T; print('KNOWN', T.objects.filter(name='clear-sessions').count())"
+            schedule = ["pdm", "run", "manage", "shell", "-c", known]
+            eventually(lambda: "KNOWN 1" in run(*schedule, cwd=folder), "beat does not keep the schedule")
         assert "default-dead" in run("pdm", "run", "manage", "queues", cwd=folder)
         assert re.search(r"^database +ok .*PostgreSQL 18", table, re.MULTILINE), table
         assert re.search(r"^cache +ok .*Redis", table, re.MULTILINE), table
+        assert re.search(r"^broker +ok .*ElasticMQ, a task done", table, re.MULTILINE), table
         assert re.search(r"^mail +ok .*127\.0\.0\.1:", table, re.MULTILINE), table
         assert messages(services) == ["My Site: mail works"]
         # Containers of development have the services by name all the same.
