@@ -245,7 +245,7 @@ def test_pages_have_htmx_and_alpine_where_they_were_built(look: str, site: str, 
 @pytest.mark.parametrize("look", ["built", "none"], indirect=True, scope="module")
 def test_a_state_that_changes_is_said_once(site: str, page: Page) -> None:
     page.goto(site)
-    said = page.get_by_role("status").last
+    said = page.locator(".visually-hidden[role=status]")
     page.route("**/components/", lambda route: route.abort())
     page.get_by_text("The server cannot be reached", exact=False).nth(1).wait_for(state="attached", timeout=15_000)
     assert "cannot be reached" in said.inner_text()
