@@ -70,7 +70,7 @@ def lock_template(lock: str) -> str:
     head, *packages = lock.split(PACKAGE)
     head = CONTENT_HASH.sub('content_hash = "sha256:{{ content_hash }}"', head)
     head = STRATEGY_GROUPS.sub('groups = ["default", "dev"]', head)
-    parts = [HEADER, '{% from "partials/dependencies.jinja" import content_hash with context %}\n', head]
+    parts = [HEADER, '{% from "partials/dependencies.jinja" import content_hash with context %}\n', head.rstrip("\n"), "\n"]
     for package in packages:
         match = GROUPS.search(package)
         if match is None:
@@ -95,11 +95,12 @@ def _groups(default: str, dev: str) -> str:
 
 
 def _guarded(package: str, default: str, dev: str) -> str:
-    """Put a package between the tags that leave it out where none of its groups is needed."""
+    """Put a package, with the empty line before it, between the tags that leave it out where none of its groups is needed."""
+    package = f"\n{PACKAGE}{package.rstrip()}\n"
     conditions = [condition for condition in (default, dev) if condition != "false"]
     if "true" in conditions:
-        return PACKAGE + package
-    return f"{{% if {' or '.join(conditions)} %}}\n{PACKAGE}{package}{{% endif %}}\n"
+        return package
+    return f"{{% if {' or '.join(conditions)} %}}\n{package}{{% endif %}}\n"
 
 
 def dependencies_template(superset: dict[str, Any]) -> str:

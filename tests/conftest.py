@@ -1,6 +1,7 @@
 """What the tests share: the template as a repository, each answer set rendered once, and tools that may be missing."""
 
 import contextlib
+import fcntl
 import os
 import re
 import shutil
@@ -11,13 +12,14 @@ import sys
 import time
 import urllib.request
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pytest_copie.plugin import Copie
 from questionnaire import ROOT, SPECIAL, Answers, answer_sets
+from xdist.scheduler import LoadScopeScheduling
 
 SETS = answer_sets()
 
@@ -115,6 +117,38 @@ def get(url: str, timeout: float = 5) -> tuple[int, str]:
 
 
 @contextlib.contextmanager
+def started(
+    name: str, command: Sequence[str | Path], cwd: Path, env: dict[str, str] | None = None
+) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+    """Run a program until the block ends; then it is killed, with all that it has started. Yields it, and the file of its output.
+
+    Args:
+        name: what that file is called after.
+        command: what starts it.
+        cwd: where it runs.
+        env: variables besides those of a clean environment.
+    """
+    log = cwd / f".{name}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            cwd=cwd,
+            env=clean_environment() | (env or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        yield process, log
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        log.unlink()
+
+
+@contextlib.contextmanager
 def serving(
     command: Sequence[str | Path], url: str, cwd: Path, env: dict[str, str] | None = None, patience: float = 60
 ) -> Iterator[float]:
@@ -127,32 +161,16 @@ def serving(
         env: variables besides those of a clean environment.
         patience: seconds after which it is given up.
     """
-    log = cwd / ".server.log"
-    started = time.monotonic()
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [str(part) for part in command],
-            cwd=cwd,
-            env=clean_environment() | (env or {}),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
+    began = time.monotonic()
+    with started("server", command, cwd, env) as (process, log):
         while True:
             with contextlib.suppress(OSError):
                 if get(url)[0] == 200:
                     break
             assert process.poll() is None, f"{command} ended with {process.returncode}:\n{log.read_text()}"
-            assert time.monotonic() - started < patience, f"{url} does not answer:\n{log.read_text()}"
+            assert time.monotonic() - began < patience, f"{url} does not answer:\n{log.read_text()}"
             time.sleep(0.05)
-        yield time.monotonic() - started
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        log.unlink()
+        yield time.monotonic() - began
 
 
 def change(path: Path, old: str, new: str) -> None:
@@ -209,27 +227,11 @@ def eventually(holds: Callable[[], bool], message: str, patience: float = 30) ->
 def watching(project: Path, env: dict[str, str]) -> Iterator[int]:
     """Run ``pdm run watch`` until the block ends. Yields the port on which it tells browsers what was built."""
     port = free_port()
-    log = project / ".watch.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            ["pdm", "run", "watch"],
-            cwd=project,
-            env=clean_environment() | env | {"RELOAD_PORT": str(port)},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    try:
+    with started("watch", ["pdm", "run", "watch"], project, env | {"RELOAD_PORT": str(port)}) as (process, log):
         eventually(lambda: "Finished 'files'" in log.read_text() or process.poll() is not None, "it does not watch", 120)
         assert process.poll() is None, log.read_text()
         yield port
         assert process.poll() is None, log.read_text()
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        log.unlink()
 
 
 def git(*arguments: str, cwd: Path) -> str:
@@ -301,10 +303,16 @@ def render(copie_session: Copie, template: Path) -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session")
 def environment(render: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A virtual environment with what the lock of the default project installs, for projects of the same lock."""
+    """A virtual environment with what the lock of the default project installs, and with the other app servers."""
     project = tmp_path_factory.mktemp("environment")
     shutil.copytree(render("default"), project, dirs_exist_ok=True)
     run("pdm", "install", "--check", cwd=project)
+    superset = tmp_path_factory.mktemp("superset")
+    for name in ("pyproject.toml", "pdm.lock"):
+        shutil.copy(ROOT / "locks" / name, superset)
+    (superset / ".venv").symlink_to(project / ".venv")
+    groups = [f"--group={server}" for server in ("granian", "hypercorn", "uvicorn", "uvicorn-websockets", "uwsgi")]
+    run("pdm", "sync", "--prod", *groups, cwd=superset)
     return project / ".venv"
 
 
@@ -321,6 +329,56 @@ def project(render: Callable[[str], Path], environment: Path, tmp_path: Path) ->
     return make
 
 
+# Modules that are to be in one lane, one after the other: those that measure stacks, the least sensitive first, and those
+# that use the projects of all answer sets, which take minutes to render.
+TOGETHER = {
+    f"tests/test_{name}.py": scope
+    for scope, names in (
+        ("stacks", ("tasks", "stack", "websockets", "servers")),
+        ("sets", ("docs", "project", "lock", "matrix")),
+    )
+    for name in names
+}
+
+# What takes longest begins first, and what is short comes last.
+ORDER = [*TOGETHER, "tests/test_images.py", "tests/test_development.py"]
+
+
+class Lanes(LoadScopeScheduling):  # type: ignore[misc] # it has no types
+    """Two processes, and what is done in the same one. A module stays whole, because its tests share fixtures."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return TOGETHER.get(module, module)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let what takes long begin early: lanes take modules in the order of the tests."""
+    if hasattr(config, "workerinput"):
+        order = {module: number for number, module in enumerate(ORDER)}
+        items.sort(key=lambda item: order.get(item.nodeid.partition("::")[0], len(order)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let the other lane wait while a test runs that is marked ``alone``."""
+    if not hasattr(item.config, "workerinput"):
+        return (yield)
+    shared = Path(item.config.option.basetemp).parent
+    alone = item.get_closest_marker("alone") is not None
+    with (shared / "gate").open("w") as gate, (shared / "machine").open("w") as machine:
+        # Whoever waits for the machine holds the gate: else the other lane would take the machine again each time.
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        fcntl.flock(machine, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(gate, fcntl.LOCK_UN)
+        return (yield)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
+    """Spread the tests over the processes of ``./run test``."""
+    return Lanes(config, log)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give every test that asks for ``answers`` all answer sets by name."""
     if "answers" in metafunc.fixturenames:
@@ -333,7 +391,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Print the table of answer sets and checks."""
+    """Print what passed tests have measured, and the table of answer sets and checks."""
+    figures = [
+        (report.nodeid, report.capstdout.strip())
+        for report in terminalreporter.stats.get("passed", [])
+        if report.capstdout.strip()
+    ]
+    if figures:
+        terminalreporter.section("figures")
+        for test, printed in figures:
+            terminalreporter.line(f"{test}\n    " + printed.replace("\n", "\n    "))
     if not config.getoption("--table"):
         return
     marks = {"passed": "✓", "failed": "✗", "error": "✗", "skipped": "–"}

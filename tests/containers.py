@@ -17,6 +17,9 @@ from typing import Any
 from conftest import eventually, need, run
 from questionnaire import ROOT
 
+# What BuildKit keeps of builds: a run of all tests makes more layers than a disk may hold. What was used last stays.
+KEPT = "20gb"
+
 
 @dataclass(frozen=True)
 class Site:
@@ -79,6 +82,7 @@ def names() -> Iterator[dict[str, str]]:
                 docker(*removed, *found)
         # Downloads of builds that began without any: BuildKit keeps them under the name that they were given.
         docker("builder", "prune", "--force", "--filter", f"description~={name}")
+        docker("builder", "prune", "--force", "--max-used-space", KEPT)
 
 
 @contextlib.contextmanager

@@ -29,6 +29,15 @@ class Figures:
         kills: how often it is.
         stops: how often a worker is stopped at its work.
         thorough: whether everything is tried with every broker.
+        rate: requests a second, while servers end and start.
+        sockets: websockets that are open meanwhile.
+        restarts: how often servers end and start, in each way.
+        start: seconds until the first page of a stack that starts on empty volumes.
+        back: seconds after which websockets are back.
+        slower: how many times the time of a page may be, beside many websockets.
+        crowd: websockets that are open while requests are measured.
+        window: seconds of such a measurement. All websockets have a heartbeat within 20.
+        idle: for how many timeouts of the proxy a websocket says nothing.
     """
 
     requests: int
@@ -40,10 +49,37 @@ class Figures:
     kills: int = 4
     stops: int = 3
     thorough: bool = False
+    rate: float = 100
+    sockets: int = 50
+    restarts: int = 1
+    # Beside other tests, and on processors that others use, too.
+    start: float = 75
+    back: float = 60
+    slower: float = 8
+    crowd: int = 300
+    window: float = 5
+    idle: float = 1.5
 
 
 FIGURES = (
-    Figures(10_000, 500, 7, 30, tasks=1_000, kills=20, stops=20, thorough=True)
+    Figures(
+        10_000,
+        500,
+        7,
+        30,
+        tasks=1_000,
+        kills=20,
+        stops=20,
+        thorough=True,
+        rate=200,
+        sockets=200,
+        restarts=20,
+        start=25,
+        back=5,
+        slower=2,
+        crowd=2_000,
+        window=20,
+    )
     if os.environ.get("SOAK")
     else Figures(1_000, 100, 3, 6)
 )

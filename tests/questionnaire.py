@@ -37,6 +37,7 @@ SPECIAL: dict[str, Answers] = {
         "domain": "bücher.example",
         "timezone": "America/Argentina/Buenos_Aires",
         "language": "ar",
+        "app_server": "uvicorn",
     },
     "nasty, proprietary": {"project_name": NASTY[::-1].strip(), "project_slug": "x", "license": "proprietary"},
     "long": {
@@ -46,9 +47,12 @@ SPECIAL: dict[str, Answers] = {
         "domain": ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 61]),
         "language": "de",
         "timezone": "Europe/Berlin",
+        "app_server": "hypercorn",
     },
     "behind swag": {"proxy_network": "swag", "redis": False},
-    "short": {"project_name": "Z", "project_slug": "z", "domain": "z"},
+    "short": {"project_name": "Z", "project_slug": "z", "domain": "z", "app_server": "daphne"},
+    "small": {"app_server": "granian", "websockets": False, "redis": False, "celery_broker": "none", "frontend": "none"},
+    "uwsgi, rabbitmq": {"app_server": "uwsgi", "celery_broker": "rabbitmq"},
 }
 
 
@@ -144,11 +148,16 @@ def answer_sets() -> dict[str, Answers]:
 
     pairs = (dict(zip(listed, row, strict=True)) for row in AllPairs(list(listed.values()), filter_func=allowed))
     sets: dict[str, Answers] = {"default": {}}
-    for answers in [*singles, *pairs]:
-        if rules.complete(answers) is not None:
-            kept = {key: value for key, value in rules.asked(answers).items() if value != defaults[key]}
-            if kept not in sets.values():
-                sets[_name(kept, len(sets))] = kept
+    # The rows are made without a look ahead: where the rules forbid the last way to a pair, it is missing.
+    missing = all_pairs()
+    for answers in [*singles, *pairs, *map(dict, sorted(missing, key=str))]:
+        full = rules.complete(answers)
+        if full is None or (len(answers) == 2 and tuple(answers.items()) not in missing):
+            continue
+        missing = {pair for pair in missing if any(full[key] != value for key, value in pair)}
+        kept = {key: value for key, value in rules.asked(answers).items() if value != defaults[key]}
+        if kept not in sets.values():
+            sets[_name(kept, len(sets))] = kept
     return {**sets, **SPECIAL}
 
 

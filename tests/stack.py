@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import re
 import ssl
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -119,6 +120,19 @@ class Stack:
     def wait(self, path: str = "/", status: int = 200, patience: float = 60) -> float:
         """Wait until a page has a status. Returns the seconds that it took."""
         return eventually(lambda: self.status(path) == status, f"{path} does not answer {status}", patience)
+
+
+def sign_in(site: Stack, name: str, password: str) -> str:
+    """Sign in as a browser does. Returns the cookies."""
+    page = site.request("/accounts/login/")
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)
+    assert token is not None
+    cookies = [value.split(";")[0] for key, value in page.headers if key == "set-cookie"]
+    body = f"csrfmiddlewaretoken={token[1]}&username={name}&password={password}".encode()
+    headers = {"Cookie": "; ".join(cookies), "Content-Type": "application/x-www-form-urlencoded"}
+    answer = site.request("/accounts/login/", "POST", body, headers)
+    assert answer.status == 302, answer.text
+    return "; ".join(value.split(";")[0] for key, value in answer.headers if key == "set-cookie")
 
 
 # Production talks to SQS; here, ElasticMQ of development stands in for it.

@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import sqlite3
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,11 +20,14 @@ from test_project import LAPTOP, PRODUCTION
 
 URL = "https://github.com/copier-django/copier-django"
 
+# What takes minutes, and is run by tests/test_development.py.
+ELSEWHERE = {"docker compose exec app pdm run test", "docker compose exec app pdm run lint"}
+
 
 def commands(document: Path) -> list[str]:
     """Return the lines of the blocks marked ``sh``."""
     blocks = [token for token in MarkdownIt().parse(document.read_text()) if token.type == "fence"]
-    assert {block.info for block in blocks} <= {"sh", "ini", "dockerfile", "html", "python", "yaml", "console"}, (
+    assert {block.info for block in blocks} <= {"sh", "ini", "dockerfile", "html", "python", "yaml", "console", "js"}, (
         f"{document} has a block of an unknown kind"
     )
     console = [block.content for block in blocks if block.info == "console"]
@@ -116,14 +120,17 @@ def test_every_command_of_a_new_project_works(
         env |= {"DB_PASSWORD": "password-of-the-test"} | request.getfixturevalue("named")(owned, production=production)
     # The broker of a stack has no address outside of it.
     outside = {name: value for name, value in env.items() if name != "CELERY_BROKER_URL"}
-    for command in listed:
+    for number, command in enumerate(listed):
+        # The tests of a project take minutes: they run once, after all that the document does before.
+        if command in ELSEWHERE or (command == "pdm run test" and command in listed[number + 1 :]):
+            continue
         if command == "copier update":
             # The owner commits, and lets the questions be.
             run("git", "add", "--all", cwd=owned)
             run("git", "commit", "--quiet", "--no-verify", "--message", "Work", cwd=owned)
             play("copier update --defaults", owned, env)
         else:
-            play(adapt(command, env), owned, env if command.startswith("docker ") else outside)
+            play(adapt(command, env), owned, env if command.startswith(("docker ", "sh docker/")) else outside)
 
 
 @pytest.mark.parametrize("document", ["docs/celery.md", "docs/database.md", "docs/nginx.md"])
@@ -199,7 +206,7 @@ def test_every_command_for_users_of_the_template_works(document: str, tmp_path: 
 def test_the_commands_of_maintainers_work() -> None:
     listed = commands(ROOT / "docs/maintain.md")
     # The first two are run by tests/test_run.py; soaking, which takes long, and relocking by a maintainer.
-    measured = ["benchmarks/generate", "benchmarks/start", "benchmarks/build", "benchmarks/tasks"]
+    measured = ["benchmarks/generate", "benchmarks/start", "benchmarks/build", "benchmarks/serve", "benchmarks/tasks"]
     assert listed == ["./run test", "./run matrix", "./run soak", "pdm run relock --upgrade", *measured]
     assert "copier copy --defaults" in run("benchmarks/generate", "1", cwd=ROOT)
     assert "pdm run dev to the first page" in run("benchmarks/start", "1", cwd=ROOT)
@@ -220,6 +227,20 @@ def test_what_tasks_cost_is_measured() -> None:
     print(printed)
     assert re.search(r"^tasks per second, the result is ignored +[1-9]", printed, re.MULTILINE)
     assert re.search(r"^requests per minute of an idle worker +[1-9]", printed, re.MULTILINE)
+
+
+def test_what_app_servers_give_is_measured() -> None:
+    need("docker")
+    small = ["--seconds", "1", "--servers", "gunicorn", "--processes", "1", "--websockets", "50"]
+    # Whether the bounds are kept is a matter of longer measuring.
+    program = subprocess.run(
+        ["benchmarks/serve", "1", *small], cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+    )
+    print(program.stdout)
+    assert program.returncode in {0, 1}, program.stderr
+    for page in ("no database", "one query", "sign-in page", "static file"):
+        assert re.search(rf"^\| gunicorn, {page} \|.* [1-9]", program.stdout, re.MULTILINE)
+    assert re.search(r"^gunicorn: [1-9][\d,]* requests/s of one process", program.stdout, re.MULTILINE)
 
 
 def test_the_page_of_questions_is_that_of_the_questionnaire() -> None:

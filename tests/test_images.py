@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from conftest import ISOLATED, SETS, all_passed, change, commit, eventually, get, git, need, run
+from conftest import ISOLATED, SETS, all_passed, change, commit, copier, eventually, get, git, need, run
 from containers import Site, answering, container, docker, healthy, inspect, names, published, registry, saved, state
 from packaging.markers import Marker
 from questionnaire import ROOT, Rules
@@ -110,10 +110,20 @@ def seconds(action: Callable[[], object]) -> float:
     return time.monotonic() - started
 
 
+# Seconds that `copier --version` takes on the machine for which the bounds were set.
+REFERENCE = 0.42
+
+
 def within(bound: float, measured: list[float], what: str) -> None:
-    """Print figures, and fail where none is within the bound: whatever else the machine does makes them larger."""
-    print(f"{what}: {', '.join(f'{took:.1f}' for took in measured)} s, {bound} s are allowed")
-    assert min(measured) <= bound
+    """Print figures, and fail where none is within the bound: whatever else the machine does makes them larger.
+
+    A slower machine, or one whose processors others use, too, is given as much longer as ``copier --version`` takes on it.
+    """
+    own = min(seconds(lambda: copier("--version", cwd=ROOT)) for _ in range(5))
+    allowed = bound * max(1, own / REFERENCE)
+    figures = ", ".join(f"{took:.1f}" for took in measured)
+    print(f"{what}: {figures} s, {bound} s are allowed, which is {allowed:.1f} s at the pace of this machine")
+    assert min(measured) <= allowed
 
 
 def cached(printed: str, step: str) -> bool:
@@ -454,7 +464,8 @@ def test_credentials_reach_the_step_that_installs_and_stay_nowhere(source: Sourc
     assert f"Install {PRIVATE} 1.0 successful" in printed
     assert public in printed
     docker("run", "--rm", made.image, "python", "-c", f"import {PRIVATE.replace('-', '_')}")
-    secret = [PASSWORD.encode(), *(line.encode() for line in key.read_text().splitlines()[1:-1] if len(line) > 20)]
+    # The first line of a key is that of all keys of its kind, which modules hold, too.
+    secret = [PASSWORD.encode(), *(line.encode() for line in key.read_text().splitlines()[2:-1] if len(line) > 20)]
     assert len(secret) > 3
     history = docker("history", "--no-trunc", made.image)
     assert not any(line.decode() in history + printed for line in secret)
@@ -568,6 +579,7 @@ def rebuilt(site: Site, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[
     return done
 
 
+@pytest.mark.alone  # the first that needs the builds, which are timed
 def test_equal_sources_make_equal_layers(rebuilt: list[tuple[Site, float]]) -> None:
     one, other, later = (inspect(copy.image) for copy, _ in rebuilt)
     packages, code = -2, -1
@@ -589,6 +601,7 @@ CHANGED = {
 }
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("path", CHANGED)
 def test_a_changed_line_is_built_without_installing_anything(path: str, site: Site, tmp_path: Path) -> None:
     line, bound, runs = CHANGED[path]
@@ -619,7 +632,8 @@ def test_the_image_is_small(site: Site) -> None:
     megabytes = inspect(site.image)["Size"] / 1e6
     layers = docker("history", "--format", "{{.Size}}\t{{.CreatedBy}}", site.image).splitlines()
     print(f"{megabytes:.0f} MB", *(line[:100] for line in layers if not line.startswith("0B")), sep="\n")
-    assert megabytes <= 280
+    # 40 of them are daphne's, with Twisted and cryptography.
+    assert megabytes <= 300
 
 
 # Names, releases and documents

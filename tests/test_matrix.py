@@ -5,8 +5,8 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterator
-from functools import reduce
+from collections.abc import Callable
+from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,14 @@ Render = Callable[[str], Path]
 FOREIGN = {"LICENSE", "pdm.lock"}
 
 
-def files(project: Path) -> Iterator[tuple[str, str]]:
-    """Yield the path and the text of every text file."""
-    for path in sorted(project.rglob("*")):
-        if path.is_file() and path.suffix != ".ico":
-            yield path.relative_to(project).as_posix(), path.read_bytes().decode()
+@cache
+def files(project: Path) -> tuple[tuple[str, str], ...]:
+    """Return the path and the text of every text file; a rendered set is not changed."""
+    return tuple(
+        (path.relative_to(project).as_posix(), path.read_bytes().decode())
+        for path in sorted(project.rglob("*"))
+        if path.is_file() and path.suffix != ".ico"
+    )
 
 
 def texts(name: str) -> list[str]:
@@ -223,6 +226,12 @@ TRACES = {
     "sqs": r"\bsqs\b|elasticmq|\bboto|pycurl",
     "redis_broker": r"redis://broker|noeviction",
     "rabbitmq": r"rabbitmq|\bamqps?://",
+    "websockets": r"websockets?|\bchannels\b|(?<![\w/.-])wss?://",
+    "redis_channels": r"channels[-_]redis",
+    "ws": r"\bWS_(REPLICAS|CPUS|MEMORY)\b|\n  ws:\n",
+    "uwsgi": r"(?<!/)\buwsgi\b",  # but for the folder /tmp/uwsgi, without which nginx does not start
+    "daphne_needed": r"\bdaphne\b|\btwisted\b|\bautobahn\b",
+    **{server: rf"\b{server}\b" for server in ("gunicorn", "granian", "uvicorn", "hypercorn")},
 }
 
 

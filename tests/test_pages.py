@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from conftest import SETS, free_port, need, run, serving
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request, WebSocketRoute, sync_playwright
 from questionnaire import ROOT
 from test_project import PRODUCTION
 
@@ -14,21 +14,22 @@ AXE = "axe-core@4.13.0"
 SCREENSHOTS = ROOT / "screenshots"
 WIDTHS = {"phone": 375, "desk": 1280}
 
-# config.wsgi, and in front of it the collected static files, as a web server would serve them.
+# config.asgi, and in front of it the collected static files, as a web server would serve them.
 SERVER = """
 import mimetypes, sys
 from pathlib import Path
-from wsgiref.simple_server import make_server
-from config.wsgi import application
+from daphne.server import Server
+from config.asgi import application
 
-def site(environ, start_response):
-    path = Path("staticfiles" + environ["PATH_INFO"].removeprefix("/static"))
-    if environ["PATH_INFO"].startswith("/static/") and path.is_file():
-        start_response("200 OK", [("Content-Type", mimetypes.guess_type(path)[0] or "text/plain")])
-        return [path.read_bytes()]
-    return application(environ, start_response)
+async def site(scope, receive, send):
+    path = Path("staticfiles" + scope["path"].removeprefix("/static"))
+    if not scope["path"].startswith("/static/") or not path.is_file():
+        return await application(scope, receive, send)
+    kind = mimetypes.guess_type(path)[0] or "text/plain"
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"Content-Type", kind.encode())]})
+    await send({"type": "http.response.body", "body": path.read_bytes()})
 
-make_server("127.0.0.1", int(sys.argv[1]), site).serve_forever()
+Server(site, [f"tcp:port={sys.argv[1]}:interface=127.0.0.1"]).run()
 """
 
 BROKEN = """
@@ -63,6 +64,8 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 # How the pages get their stylesheet and scripts: built by gulp, with a pipeline that was never run, and with none.
 LOOKS = {"built": "texts", "not built": "texts", "none": "frontend=none"}
+# The start page asks again and again, where nothing tells it.
+POLLING = {"polling": "websockets=False"}
 
 
 @pytest.fixture(scope="module", params=LOOKS)
@@ -81,9 +84,9 @@ def site(
 ) -> Iterator[str]:
     """A site as in production, with an account, a page that is broken, and hashed static files."""
     folder = tmp_path_factory.mktemp("site") / "project"
-    shutil.copytree(render(LOOKS[look]), folder)
+    shutil.copytree(render((LOOKS | POLLING)[look]), folder)
     (folder / ".venv").symlink_to(environment)
-    if look == "built":
+    if look in {"built", *POLLING}:
         run("pdm", "run", "assets", cwd=folder, env=request.getfixturevalue("pnpm"))
     with (folder / "src/config/urls.py").open("a") as urls:
         urls.write(BROKEN)
@@ -221,18 +224,73 @@ def test_a_person_signs_in_and_out_by_keyboard(site: str, page: Page, axe: Path,
     assert complaints == []
 
 
+class Line:
+    """What leads from the start page to the site: it can be cut, and mended."""
+
+    def __init__(self, page: Page) -> None:
+        self.is_cut = False
+        self.sockets: list[WebSocketRoute] = []
+        page.route_web_socket("**/ws/components/", self.open)
+        page.route("**/components/", lambda route: route.abort() if self.is_cut else route.fallback())
+
+    def open(self, socket: WebSocketRoute) -> None:
+        """Let a websocket through, or not."""
+        if self.is_cut:
+            socket.close(code=1013)
+        else:
+            socket.connect_to_server()
+            self.sockets.append(socket)
+
+    def cut(self) -> None:
+        """Let nothing through any more."""
+        self.is_cut = True
+        for socket in self.sockets:
+            socket.close(code=1012)
+        self.sockets.clear()
+
+    def mend(self) -> None:
+        """Let everything through again."""
+        self.is_cut = False
+
+
 @pytest.mark.parametrize("look", ["built", "none"], indirect=True, scope="module")
-def test_the_start_page_shows_the_state_of_components_again_and_again(site: str, page: Page) -> None:
+def test_the_start_page_is_told_the_state_of_components_again_and_again(site: str, page: Page, complaints: list[str]) -> None:
+    with page.expect_websocket() as opened:
+        page.goto(site)
+    for _ in range(2):
+        opened.value.wait_for_event("framereceived", lambda frame: "data-component" in frame, timeout=15_000)
+    assert page.locator("[data-component=websockets]").get_attribute("data-works") == "yes"
+    assert complaints == []
+
+
+@pytest.mark.parametrize("look", ["polling"], indirect=True, scope="module")
+def test_the_start_page_asks_for_the_state_of_components_again_and_again(site: str, page: Page) -> None:
     page.goto(site)
-    assert page.locator("[data-component=database]").get_attribute("data-works") == "yes"
     with page.expect_response("**/components/", timeout=15_000) as fetched:
         pass
     assert fetched.value.ok
-    page.route("**/components/", lambda route: route.abort())
+    assert page.locator("[data-component=database]").get_attribute("data-works") == "yes"
+
+
+@pytest.mark.parametrize("look", ["built", "none", "polling"], indirect=True, scope="module")
+def test_the_start_page_says_that_it_is_cut_off_until_it_is_not(site: str, page: Page) -> None:
+    line = Line(page)
+    page.goto(site)
     warning = page.get_by_role("paragraph").filter(has_text="The server cannot be reached")
-    warning.wait_for(timeout=15_000)
-    page.unroute("**/components/")
-    warning.wait_for(state="hidden", timeout=15_000)
+    for _ in range(2):
+        line.cut()
+        warning.wait_for(timeout=15_000)
+        line.mend()
+        warning.wait_for(state="hidden", timeout=15_000)
+
+
+@pytest.mark.parametrize("look", ["built", "none"], indirect=True, scope="module")
+def test_without_websockets_the_start_page_asks(site: str, page: Page) -> None:
+    page.route_web_socket("**/ws/components/", lambda socket: socket.close(code=1013))
+    with page.expect_response("**/components/", timeout=15_000) as fetched:
+        page.goto(site)
+    assert fetched.value.ok
+    page.get_by_role("paragraph").filter(has_text="The server cannot be reached").wait_for(state="hidden")
 
 
 def test_pages_have_htmx_and_alpine_where_they_were_built(look: str, site: str, page: Page) -> None:
@@ -242,14 +300,15 @@ def test_pages_have_htmx_and_alpine_where_they_were_built(look: str, site: str, 
     assert heading.startswith('"Source Serif 4"' if look == "built" else "Charter")
 
 
-@pytest.mark.parametrize("look", ["built", "none"], indirect=True, scope="module")
+@pytest.mark.parametrize("look", ["built", "none", "polling"], indirect=True, scope="module")
 def test_a_state_that_changes_is_said_once(site: str, page: Page) -> None:
+    line = Line(page)
     page.goto(site)
     said = page.locator(".visually-hidden[role=status]")
-    page.route("**/components/", lambda route: route.abort())
+    line.cut()
     page.get_by_text("The server cannot be reached", exact=False).nth(1).wait_for(state="attached", timeout=15_000)
     assert "cannot be reached" in said.inner_text()
-    page.unroute("**/components/")
+    line.mend()
     page.get_by_role("status").filter(has_text="Everything works").wait_for(state="attached", timeout=15_000)
 
 

@@ -48,7 +48,8 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("name", ["default", "frontend=none", "nasty", "long", "short"])
+# All app servers are among them.
+@pytest.mark.parametrize("name", ["default", "frontend=none", "nasty", "long", "short", "small", "uwsgi, rabbitmq"])
 def test_lint_and_tests_of_a_new_project_pass(name: str, project: Project) -> None:
     folder = project(name)
     run("pdm", "run", "lint", cwd=folder, env=LAPTOP)
@@ -159,7 +160,7 @@ def test_doctor_tries_every_component_and_names_what_fails(project: Project) -> 
     folder = project()
     run("pdm", "run", "manage", "migrate", "--verbosity", "0", cwd=folder)
     table = run("pdm", "run", "doctor", cwd=folder)
-    assert re.findall(r"^(\w+) +ok ", table, re.MULTILINE) == ["database", "cache", "broker", "mail", "static"]
+    assert re.findall(r"^(\w+) +ok ", table, re.MULTILINE) == ["database", "cache", "broker", "websockets", "mail", "static"]
     broken = {"EMAIL_URL": "smtp://127.0.0.1:9"}
     table = run("pdm", "run", "doctor", cwd=folder, env=broken, code=1)
     assert re.findall(r"^(\w+) +FAILED ", table, re.MULTILINE) == ["mail"]

@@ -90,5 +90,5 @@ def test_demo_makes_a_project_and_serves_it(clone: Path, tmp_path: Path) -> None
 def test_the_other_commands_set_themselves_up_in_a_clone(clone: Path) -> None:
     printed = run(clone / "run", "test", "tests/test_answers.py", "-k", "contract", cwd=clone, timeout=600)
     assert "1 passed" in printed
-    printed = run(clone / "run", "matrix", "-k", "answers_are_kept", cwd=clone, timeout=600)
+    printed = run(clone / "run", "matrix", "-k", "answers_are_kept and default", cwd=clone, timeout=600)
     assert "answer sets" in printed

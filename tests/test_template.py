@@ -14,7 +14,7 @@ SHELL = ["run", ".ci/run"]
 
 
 def test_python_is_formatted_clean_and_typed() -> None:
-    scripts = ["benchmarks/build", "benchmarks/generate", "benchmarks/start", "benchmarks/tasks"]
+    scripts = ["benchmarks/build", "benchmarks/generate", "benchmarks/serve", "benchmarks/start", "benchmarks/tasks"]
     run(BIN / "ruff", "check", ".", *scripts, cwd=ROOT)
     run(BIN / "ruff", "format", "--check", ".", *scripts, cwd=ROOT)
     run(BIN / "mypy", cwd=ROOT)

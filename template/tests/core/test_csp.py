@@ -4,6 +4,9 @@ import re
 from typing import Any
 
 import pytest
+from csp.constants import SELF
+from csp.decorators import csp, csp_exempt, csp_replace, csp_update
+from csp.exceptions import CSPNonceError
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import include, path, reverse
@@ -27,10 +30,45 @@ def nonce(request: HttpRequest) -> HttpResponse:
     return HttpResponse(f'<script nonce="{request.csp_nonce}"></script>')  # type: ignore[attr-defined]
 
 
+@csp_update({"img-src": "https://images.example"})
+def updated(request: HttpRequest) -> HttpResponse:
+    return nonce(request)
+
+
+@csp_replace({"img-src": ["https://images.example"]})
+def replaced(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
+@csp({"default-src": [SELF]})
+def other(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
+@csp({"default-src": [SELF]}, REPORT_ONLY=True)
+def reported(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
+@csp_exempt()
+def exempt(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
+def another(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse(headers={HEADER: "sandbox"})
+
+
 urlpatterns = [
     path("", include("config.urls")),
     path("fail/", fail),
     path("nonce/", nonce),
+    path("updated/", updated),
+    path("replaced/", replaced),
+    path("other/", other),
+    path("reported/", reported),
+    path("exempt/", exempt),
+    path("another/", another),
 ]
 
 pytestmark = [pytest.mark.urls(__name__), pytest.mark.django_db]
@@ -84,6 +122,45 @@ def test_an_inline_script_has_the_nonce_of_its_answer(client: Client) -> None:
         (value,) = re.findall('nonce="(.+)"', answer.content.decode())
         assert directives(answer)["script-src"] == {"'self'", f"'nonce-{value}'"}
     assert first[HEADER] != second[HEADER]
+
+
+def test_a_nonce_that_comes_too_late_is_refused(client: Client) -> None:
+    request = client.get("/robots.txt").wsgi_request
+
+    with pytest.raises(CSPNonceError):
+        str(request.csp_nonce)  # type: ignore[attr-defined]
+
+
+def test_a_view_adds_a_source(client: Client) -> None:
+    answer = client.get("/updated/")
+
+    (value,) = re.findall('nonce="(.+)"', answer.content.decode())
+    assert directives(answer)["img-src"] == {"'self'", "data:", "https://images.example"}
+    assert directives(answer)["script-src"] == {"'self'", f"'nonce-{value}'"}
+    # What was added is of that answer alone.
+    assert directives(client.get("/robots.txt"))["img-src"] == {"'self'", "data:"}
+
+
+def test_a_view_has_sources_of_its_own(client: Client) -> None:
+    assert directives(client.get("/replaced/"))["img-src"] == {"https://images.example"}
+    assert directives(client.get("/other/")) == {"default-src": {"'self'"}}
+    assert client.get("/another/")[HEADER] == "sandbox"
+    assert HEADER not in client.get("/exempt/")
+
+
+def test_a_view_tries_a_policy_out(client: Client) -> None:
+    answer = client.get("/reported/")
+
+    assert answer[f"{HEADER}-Report-Only"] == "default-src 'self'"
+    assert directives(answer)["default-src"] == {"'none'"}
+
+
+def test_a_site_tries_a_policy_out(client: Client, settings: Settings) -> None:
+    settings.CONTENT_SECURITY_POLICY_REPORT_ONLY = {"DIRECTIVES": {"default-src": [SELF]}}
+    answer = client.get("/robots.txt")
+
+    assert answer[f"{HEADER}-Report-Only"] == "default-src 'self'"
+    assert directives(answer)["default-src"] == {"'none'"}
 
 
 @pytest.mark.parametrize(

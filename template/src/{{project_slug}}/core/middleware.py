@@ -5,13 +5,15 @@ https://docs.djangoproject.com/en/5.2/topics/http/middleware/#asynchronous-suppo
 
 import logging
 import re
-import uuid
+import secrets
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
-from csp.middleware import CSPMiddleware
+from csp.constants import HEADER
+from csp.middleware import CheckableLazyObject, CSPMiddleware
+from csp.utils import build_policy
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
@@ -30,6 +32,9 @@ GetResponse = Callable[[HttpRequest], Any]
 # writes into the logs.
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{16,64}")
 
+# Where the nonce of an answer goes in a policy.
+NONCE = "<nonce>"
+
 LIVE = "/health/live"
 READY = "/health/ready"
 
@@ -39,8 +44,9 @@ def request_id(get_response: GetResponse) -> GetResponse:
     """Give every request an id, in each line that it logs and in ``X-Request-ID`` of the answer."""
 
     def begin(request: HttpRequest) -> tuple[str, float]:
-        given = request.headers.get("X-Request-ID", "")
-        identifier = given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+        # Not request.headers, which reads all of them.
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
+        identifier = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
         # Cleared here and not at the end, because Django logs some answers after all middleware.
         clear_contextvars()
         bind_contextvars(request_id=identifier)
@@ -50,14 +56,17 @@ def request_id(get_response: GetResponse) -> GetResponse:
         request: HttpRequest, response: HttpResponseBase, identifier: str, started: float
     ) -> HttpResponseBase:
         response["X-Request-ID"] = identifier
-        logger.log(
-            logging.DEBUG if request.path_info in {LIVE, READY} else logging.INFO,
-            "%s %s %s",
-            request.method,
-            escape_uri_path(request.path),
-            response.status_code,
-            extra={"milliseconds": round((perf_counter() - started) * 1000, 1)},
-        )
+        level = logging.DEBUG if request.path_info in {LIVE, READY} else logging.INFO
+        # In production nobody reads the line, and making it is work.
+        if logger.isEnabledFor(level):
+            logger.log(
+                level,
+                "%s %s %s",
+                request.method,
+                escape_uri_path(request.path),
+                response.status_code,
+                extra={"milliseconds": round((perf_counter() - started) * 1000, 1)},
+            )
         return response
 
     if iscoroutinefunction(get_response):
@@ -119,12 +128,43 @@ class ContentSecurityPolicy(CSPMiddleware):
 
     Those have inline styles and scripts. The parent class knows of them for 404 and 500, and not
     for 400, which a host that is not in ``ALLOWED_HOSTS`` gets.
+
+    The parent class builds a policy from the settings for each answer, twice, which takes longer
+    than many a view. Here it is built once, and by the parent where an answer has one of its own.
     """
+
+    # What the decorators of django-csp leave on the answer of a view.
+    OWN = frozenset(
+        f"_csp_{name}{kind}"
+        for name in ("config", "exempt", "replace", "update")
+        for kind in ("", "_ro")
+    )
+
+    def __init__(self, get_response: GetResponse) -> None:
+        """Build the policy of the settings, without a nonce and with a place for one."""
+        super().__init__(get_response)
+        policy = getattr(settings, "CONTENT_SECURITY_POLICY", None) or {}
+        reported = getattr(settings, "CONTENT_SECURITY_POLICY_REPORT_ONLY", None)
+        self.is_for_all = not (settings.DEBUG or reported or policy.get("EXCLUDE_URL_PREFIXES"))
+        self.policy = build_policy()
+        self.policy_with_nonce = build_policy(nonce=NONCE)
+        # As the parent does: a nonce that is asked for after the answer would be in no policy.
+        self.late_nonce = CheckableLazyObject(self._csp_nonce_post_response)
 
     def process_response(
         self, request: HttpRequest, response: HttpResponseBase
     ) -> HttpResponseBase:
         """Send the policy."""
-        if settings.DEBUG and response.status_code == 400:
-            return response
-        return super().process_response(request, response)
+        if not self.is_for_all or not self.OWN.isdisjoint(vars(response)):
+            if settings.DEBUG and response.status_code == 400:
+                return response
+            return super().process_response(request, response)
+        nonce = getattr(request, "_csp_nonce", None)
+        if nonce is None:
+            policy = self.policy
+            request.csp_nonce = self.late_nonce  # type: ignore[attr-defined]
+        else:
+            policy = self.policy_with_nonce.replace(NONCE, nonce)
+        if policy:
+            response.headers.setdefault(HEADER, policy)
+        return response

@@ -1,11 +1,10 @@
 """What browsers and crawlers ask for at the root of every site."""
 
 from django.urls import path
-from django.views.generic import TemplateView
 
-from .views import favicon
+from .views import favicon, robots
 
 urlpatterns = [
     path("favicon.ico", favicon),
-    path("robots.txt", TemplateView.as_view(template_name="robots.txt", content_type="text/plain")),
+    path("robots.txt", robots),
 ]

@@ -8,7 +8,7 @@ from signal import SIGKILL
 from typing import Any
 
 from billiard.einfo import ExceptionInfo, ExceptionWithTraceback  # type: ignore[attr-defined]
-from celery.exceptions import Reject, SoftTimeLimitExceeded
+from celery.exceptions import Reject, SoftTimeLimitExceeded, TimeLimitExceeded
 from celery.worker.request import Request as CeleryRequest
 
 from . import broker
@@ -24,21 +24,17 @@ class Request(CeleryRequest):
     not done twice. So does what raises ``Reject``.
     """
 
-    def on_timeout(self, soft: bool, timeout: float) -> None:
-        """Give up a task that was killed."""
-        if not soft:
-            self.bury(f"it took longer than {timeout:g} seconds")
-        super().on_timeout(soft, timeout)
-
     def on_failure(
         self, exc_info: ExceptionInfo, send_failed_event: bool = True, return_ok: bool = False
     ) -> Any:
-        """Give up a task that was told to stop, or that wants to be given up."""
+        """Give up a task that was told to stop, was killed, or wants to be given up."""
         error = exc_info.exception
         if isinstance(error, ExceptionWithTraceback):
             error = error.exc
         if isinstance(error, SoftTimeLimitExceeded):
             self.bury("it took longer than its soft time limit")
+        elif isinstance(error, TimeLimitExceeded):
+            self.bury("it took longer than its time limit, and was killed")
         elif isinstance(error, Reject) and not error.requeue:  # type: ignore[attr-defined]
             self.bury(str(error.reason))  # type: ignore[attr-defined]
         return super().on_failure(exc_info, send_failed_event, return_ok)

@@ -1,0 +1,1 @@
+"""Websockets: what every one of them gets, whichever application it belongs to."""
