@@ -132,54 +132,47 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tls(target: str, certificate: Path) -> Iterator[str]:
     """End TLS in front of a server, and say so as a proxy does. Yields the address."""
     behind = urlsplit(target)
-
-    class Proxy(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def pass_on(self) -> None:
-            """Send the request to the server, and its answer back."""
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            connection = http.client.HTTPConnection(str(behind.hostname), behind.port, timeout=30)
-            with contextlib.closing(connection):
-                connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
-                for key, value in self.headers.items():
-                    if key.lower() not in {"connection", "x-forwarded-for", "x-forwarded-proto"}:
-                        connection.putheader(key, value)
-                connection.putheader("X-Forwarded-For", self.client_address[0])
-                connection.putheader("X-Forwarded-Proto", "https")
-                connection.endheaders(body)
-                answer = connection.getresponse()
-                content = answer.read()
-                self.send_response_only(answer.status)
-                for key, value in answer.getheaders():
-                    if key.lower() not in {"connection", "transfer-encoding", "content-length"}:
-                        self.send_header(key, value)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-        do_GET = do_HEAD = do_POST = do_OPTIONS = pass_on  # noqa: N815 - as the base class calls them
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def finish_request(self, request: socket.socket, address: tuple[str, int]) -> None:  # type: ignore[override]
-            """Speak TLS in the thread of the connection."""
-            with contextlib.suppress(OSError):
-                super().finish_request(context.wrap_socket(request, server_side=True), address)
-
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    server = Server(("127.0.0.1", 0), Proxy)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    replaced = (b"connection:", b"x-forwarded-for:", b"x-forwarded-proto:")
+
+    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass on what comes, and close when nothing comes any more."""
+        with contextlib.suppress(OSError), contextlib.closing(writer):
+            while part := await reader.read(1 << 16):
+                writer.write(part)
+                await writer.drain()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass on one request with other headers, its answer as it is, and all that follows a websocket's."""
+        with contextlib.closing(writer):
+            try:
+                lines = (await reader.readuntil(b"\r\n\r\n")).splitlines()[:-1]
+            except (asyncio.IncompleteReadError, OSError):
+                return
+            kept = [line for line in lines if not line.lower().startswith(replaced)]
+            upgrades = any(line.lower().startswith(b"upgrade:") for line in lines)
+            visitor = writer.get_extra_info("peername")[0].encode()
+            kept += [b"X-Forwarded-For: " + visitor, b"X-Forwarded-Proto: https"]
+            kept += [b"Connection: " + (b"Upgrade" if upgrades else b"close"), b"", b""]
+            answer, request = await asyncio.open_connection(behind.hostname, behind.port)
+            request.write(b"\r\n".join(kept))
+            await asyncio.gather(pump(reader, request), pump(answer, writer))
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    server = asyncio.run_coroutine_threadsafe(asyncio.start_server(serve, "127.0.0.1", 0, ssl=context), loop).result()
     try:
-        yield f"https://127.0.0.1:{server.server_address[1]}"
+        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
-        server.shutdown()
-        server.server_close()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        server.close()
+        loop.run_until_complete(asyncio.sleep(0.1))
+        loop.close()
 
 
 @dataclass(frozen=True)

@@ -44,7 +44,7 @@ def page(site: Jobs, path: str, method: str = "GET") -> tuple[int, str]:
 def restarted(site: Jobs, before: int) -> bool:
     """Say whether the worker was started again, and runs: Docker counts before it starts."""
     worker = site.stack.inspect("worker")
-    return worker["RestartCount"] > before and worker["State"]["Status"] == "running"
+    return bool(worker["RestartCount"] > before and worker["State"]["Status"] == "running")
 
 
 def test_a_worker_that_is_killed_loses_no_task_and_does_none_twice(site: Jobs) -> None:
