@@ -1,10 +1,10 @@
 """The stack of production as an attacker and as a visitor meet it: through nginx, with and without TLS in front."""
 
+import asyncio
 import base64
 import contextlib
 import gzip
 import hashlib
-import http.client
 import json
 import re
 import shutil
@@ -13,8 +13,8 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
@@ -26,6 +26,7 @@ from containers import names
 from playwright.sync_api import Browser, Page, Response
 from stack import DOCKER_NETWORKS, Answer, Stack, request, stack
 from test_pages import SCREENSHOTS, WIDTHS, violations
+from test_websockets import Watched
 
 axe, browser = test_pages.axe, test_pages.browser
 
@@ -159,20 +160,22 @@ def tls(target: str, certificate: Path) -> Iterator[str]:
             request.write(b"\r\n".join(kept))
             await asyncio.gather(pump(reader, request), pump(answer, writer))
 
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever, daemon=True)
-    thread.start()
-    server = asyncio.run_coroutine_threadsafe(asyncio.start_server(serve, "127.0.0.1", 0, ssl=context), loop).result()
-    try:
-        yield f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
-        server.close()
-        loop.run_until_complete(asyncio.sleep(0.1))
-        loop.close()
+    port: Future[int] = Future()
+    over = threading.Event()
+
+    async def run() -> None:
+        """Serve until the block ends."""
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+        port.set_result(server.sockets[0].getsockname()[1])
+        await asyncio.to_thread(over.wait)
+
+    # The thread of a browser has a loop already.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, run())
+        try:
+            yield f"https://127.0.0.1:{port.result(10)}"
+        finally:
+            over.set()
 
 
 @dataclass(frozen=True)
@@ -253,6 +256,7 @@ PICTURE = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlE
 def save(site: Stack, name: str, content: bytes) -> None:
     """Put a file among the media, as a form would."""
     code = f"""
+import asyncio
 import base64
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -363,10 +367,13 @@ def test_http_is_redirected_and_https_is_remembered(secured: Secured) -> None:
 
 
 def test_a_person_signs_in_over_tls(secured: Secured, page: Page, complaints: list[str]) -> None:
+    watched = Watched(page)
     answer = sign_in(page, f"{secured.url}/accounts/login/")
     assert answer.status == 302
     assert page.url == f"{secured.url}/"
     page.get_by_text("Welcome, ada.").wait_for()
+    watched.state()
+    assert set(watched.urls) == {secured.url.replace("https", "wss") + "/ws/components/"}
     cookies = {cookie.get("name"): cookie for cookie in page.context.cookies()}
     assert cookies.keys() == {"sessionid", "csrftoken"}
     for cookie in cookies.values():
