@@ -1,16 +1,3 @@
-// Keeps the list of components fresh while somebody looks at it. Without it the page shows what
-// was found when it was loaded.
-
-const PAUSE = 5_000; // milliseconds between an answer and the next question
-const PATIENCE = 20_000; // a component that hangs may take its time to fail
-
-const live = document.querySelector("[data-live]");
-const lost = document.querySelector("[data-lost]");
-const announcer = document.querySelector("[data-announce]");
-
-let timer;
-let asking = false;
-
 /** What matters of a list: which component works. Times and details change without news. */
 function essence(root) {
   const parts = root.querySelectorAll("[data-component]");
@@ -45,22 +32,3 @@ function miss() {
   lost.hidden = false;
 }
 
-async function ask() {
-  clearTimeout(timer);
-  if (asking || document.hidden) return;
-  asking = true;
-  try {
-    const signal = AbortSignal.timeout(PATIENCE);
-    const response = await fetch(live.dataset.live, { cache: "no-store", signal });
-    if (!response.ok) throw new Error(response.statusText);
-    show(await response.text());
-  } catch {
-    miss();
-  } finally {
-    asking = false;
-    timer = setTimeout(ask, PAUSE);
-  }
-}
-
-document.addEventListener("visibilitychange", ask);
-timer = setTimeout(ask, PAUSE);
