@@ -39,14 +39,22 @@ LIVE = "/health/live"
 READY = "/health/ready"
 
 
+def identify(given: str) -> str:
+    """Return the id of a request: the one that it came with, or a new one.
+
+    Args:
+        given: what ``X-Request-ID`` says.
+    """
+    return given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+
+
 @sync_and_async_middleware
 def request_id(get_response: GetResponse) -> GetResponse:
     """Give every request an id, in each line that it logs and in ``X-Request-ID`` of the answer."""
 
     def begin(request: HttpRequest) -> tuple[str, float]:
         # Not request.headers, which reads all of them.
-        given = request.META.get("HTTP_X_REQUEST_ID", "")
-        identifier = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+        identifier = identify(request.META.get("HTTP_X_REQUEST_ID", ""))
         # Cleared here and not at the end, because Django logs some answers after all middleware.
         clear_contextvars()
         bind_contextvars(request_id=identifier)
