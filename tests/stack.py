@@ -19,6 +19,9 @@ from containers import names
 # Networks of Docker, from which a proxy on this machine reaches the one of the stack.
 DOCKER_NETWORKS = "172.16.0.0/12,192.168.0.0/16,10.0.0.0/8"
 
+# Seconds after which the proxy knows of containers that came or went, for which it asks every second.
+KNOWN = 2.5
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -103,6 +106,12 @@ class Stack:
     def inspect(self, service: str) -> dict[str, Any]:
         """Return what Docker knows of the container of a service."""
         found: dict[str, Any] = json.loads(run("docker", "inspect", self.container(service), cwd=self.folder))[0]
+        return found
+
+    def address(self, service: str, network: str = "front") -> str:
+        """Return the address of the container of a service, without the proxy."""
+        networks = self.inspect(service)["NetworkSettings"]["Networks"]
+        found: str = networks[f"{self.env['APP_NAME']}_{network}"]["IPAddress"]
         return found
 
     def request(

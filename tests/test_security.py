@@ -256,7 +256,6 @@ PICTURE = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlE
 def save(site: Stack, name: str, content: bytes) -> None:
     """Put a file among the media, as a form would."""
     code = f"""
-import asyncio
 import base64
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage

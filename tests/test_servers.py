@@ -17,7 +17,7 @@ from containers import docker, names, state
 from load import FIGURES
 from probe import add_probe
 from sockets import Crowd, connected
-from stack import Stack, stack
+from stack import KNOWN, Stack, stack
 from test_docs import commands
 
 SERVERS = ["gunicorn", "granian", "uwsgi", "uvicorn", "daphne", "hypercorn"]
@@ -71,7 +71,7 @@ class Site:
         """Let each service have so many containers, and wait until the proxy knows them."""
         wanted = [part for service in self.services for part in ("--scale", f"{service}={replicas}")]
         self.stack.compose("up", "--detach", "--wait", "--no-deps", *wanted, *self.services)
-        time.sleep(2.5)
+        time.sleep(KNOWN)
 
     def processes(self) -> set[int]:
         """Return the ids of the processes that answer, by asking for much at once."""
@@ -274,10 +274,10 @@ def test_one_server_of_two_may_go_at_any_time(site: Site) -> None:
             ids = [site.containers(service)[number % 2] for service in site.services]
             docker("stop", *ids)
             crowd.gathered(20)
-            time.sleep(2.5)
+            time.sleep(KNOWN)
             docker("start", *ids)
             eventually(lambda: all(state(one)["Health"]["Status"] == "healthy" for one in ids), "it is not well")  # noqa: B023
-            time.sleep(2.5)
+            time.sleep(KNOWN)
     site.check(crowd, codes, 0, f"one of two stopped {FIGURES.restarts} ×")
     assert crowd.failures() == []
     assert not site.websockets or crowd.closures

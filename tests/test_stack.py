@@ -108,16 +108,9 @@ def notes(site: Stack) -> dict[str, str]:
     return found
 
 
-def address(site: Stack, service: str, network: str = "front") -> str:
-    """Return the address of a container."""
-    networks = site.inspect(service)["NetworkSettings"]["Networks"]
-    found: str = networks[f"{site.env['APP_NAME']}_{network}"]["IPAddress"]
-    return found
-
-
 def ready(site: Stack, at: str = "") -> tuple[int, list[str]]:
     """Ask the site itself whether it is ready. Returns the status, and what fails."""
-    answer = request(f"http://{at or address(site, 'app')}:8000", "/health/ready", timeout=30)
+    answer = request(f"http://{at or site.address('app')}:8000", "/health/ready", timeout=30)
     return answer.status, json.loads(answer.text)["failing"]
 
 
@@ -231,7 +224,7 @@ def runs(samples: list[Sample]) -> str:
 
 
 def test_a_database_that_stops_takes_no_process_along(running: Stack) -> None:
-    at = address(running, "app")
+    at = running.address("app")
     with Load(running.url, [LIVE, NOTES], rate=20, threads=8) as load:
         time.sleep(2)
         running.compose("stop", "db")
@@ -265,7 +258,7 @@ def test_a_database_that_stops_takes_no_process_along(running: Stack) -> None:
 def test_without_redis_pages_go_on_and_people_stay_signed_in(running: Stack) -> None:
     code = "from django.contrib.auth import get_user_model as m; m().objects.create_superuser('ada', password='correct-horse')"
     running.manage("shell", "--verbosity", "0", "--command", code)
-    at = address(running, "app")
+    at = running.address("app")
     cookies = sign_in(running, "ada", "correct-horse")
     signed_in = "/admin/password_change/"
     assert running.request(signed_in, headers={"Cookie": cookies}).status == 200
@@ -289,7 +282,7 @@ def test_without_redis_pages_go_on_and_people_stay_signed_in(running: Stack) -> 
 
 
 def test_the_proxy_finds_the_site_at_a_new_address(running: Stack) -> None:
-    before = address(running, "app")
+    before = running.address("app")
     network = f"{running.env['APP_NAME']}_front"
     running.compose("rm", "--stop", "--force", "app")
     with (
@@ -299,7 +292,7 @@ def test_the_proxy_finds_the_site_at_a_new_address(running: Stack) -> None:
     ):
         running.compose("up", "--detach", "--no-deps", "--wait", "app")
         healthy = time.monotonic()
-        after = address(running, "app")
+        after = running.address("app")
         assert after != before
         running.wait(NOTES, patience=10)
         found = time.monotonic() - healthy
@@ -325,7 +318,7 @@ def test_a_site_that_is_killed_comes_back_by_itself(running: Stack) -> None:
 
 def test_connections_to_the_database_stay_within_the_pool(running: Stack) -> None:
     # Of the site alone: the worker and beat have connections of their own.
-    address = running.inspect("app")["NetworkSettings"]["Networks"][f"{running.env['APP_NAME']}_back"]["IPAddress"]
+    address = running.address("app", "back")
     sql = f"SELECT count(*) FROM pg_stat_activity WHERE usename = 'my_site' AND client_addr = '{address}'"  # noqa: S608 - an address of Docker
     database = running.container("db")
     counted: list[int] = []
@@ -419,7 +412,7 @@ def test_the_proxy_cannot_reach_what_is_behind_the_site(running: Stack) -> None:
     for service, port in (("db", 5432), ("redis", 6379)):
         running.execute("app", "python", "-c", f"import socket; socket.create_connection(('{service}', {port}), 3)")
         running.execute("nginx", "getent", "hosts", service, code=2)
-        there = address(running, service, "back")
+        there = running.address(service, "back")
         printed = running.compose(
             *("exec", "--no-TTY", "nginx", "curl", "--silent", "--show-error", "--connect-timeout", "3"),
             f"telnet://{there}:{port}",

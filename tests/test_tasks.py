@@ -33,8 +33,7 @@ def of(*brokers: str) -> pytest.MarkDecorator:
 
 def page(site: Jobs, path: str, method: str = "GET") -> tuple[int, str]:
     """Ask the site itself for a page, as a browser that has its token."""
-    networks = site.stack.inspect("app")["NetworkSettings"]["Networks"]
-    address = networks[f"{site.stack.env['APP_NAME']}_front"]["IPAddress"]
+    address = site.stack.address("app")
     token = "t" * 32
     headers = {"Host": "localhost", "Cookie": f"csrftoken={token}", "X-CSRFToken": token}
     answer = request(f"http://{address}:8000", path, method, headers=headers, timeout=30)

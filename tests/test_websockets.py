@@ -20,7 +20,7 @@ from load import FIGURES, percentile
 from playwright.sync_api import Browser, Page, WebSocket
 from probe import add_probe
 from sockets import Crowd, connected
-from stack import Stack, request, sign_in, stack
+from stack import KNOWN, Stack, request, sign_in, stack
 
 browser = test_pages.browser
 
@@ -79,12 +79,6 @@ def talk(site: Stack, path: str, *messages: str, headers: dict[str, str] | None 
     # The thread of a browser has a loop already.
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, run()).result()
-
-
-def address(site: Stack, service: str) -> str:
-    """Return where a service is reached without the proxy."""
-    networks = site.inspect(service)["NetworkSettings"]["Networks"]
-    return f"http://{networks[site.env['APP_NAME'] + '_front']['IPAddress']}:8000"
 
 
 def test_a_message_comes_back_through_the_proxy(site: Stack) -> None:
@@ -176,7 +170,7 @@ def test_what_is_no_websocket_gets_an_answer(method: str, path: str, site: Stack
     headers = {"Host": "localhost"}
     began = time.monotonic()
     by_the_proxy = site.request(path, method, headers=headers)
-    by_the_service = request(address(site, "ws"), path, method, headers=headers)
+    by_the_service = request(f"http://{site.address('ws')}:8000", path, method, headers=headers)
     seconds = time.monotonic() - began
     print(f"{method} {path}: {by_the_proxy.status} of the proxy, {by_the_service.status} of ws, in {seconds:.1f} s")
     assert by_the_proxy.status == 426
@@ -267,7 +261,7 @@ def test_redis_that_freezes_closes_with_1013_and_clients_come_back(site: Stack) 
 
 def test_a_group_reaches_websockets_of_every_replica(site: Stack) -> None:
     site.compose("up", "--detach", "--wait", "--no-deps", "--scale", "app=3", "--scale", "ws=2", "app", "ws")
-    time.sleep(2.5)
+    time.sleep(KNOWN)
 
     async def gather() -> dict[str, list[Any]]:
         heard: dict[str, list[Any]] = {}
@@ -290,7 +284,7 @@ def test_a_group_reaches_websockets_of_every_replica(site: Stack) -> None:
         assert [sorted(numbers) for numbers in heard.values()] == [[0, 1], [0, 1]]
     finally:
         site.compose("up", "--detach", "--wait", "--no-deps", "app", "ws")
-        time.sleep(2.5)
+        time.sleep(KNOWN)
 
 
 @pytest.fixture
