@@ -32,9 +32,7 @@ class Figures:
         rate: requests a second, while servers end and start.
         sockets: websockets that are open meanwhile.
         restarts: how often servers end and start, in each way.
-        start: seconds until the first page of a stack that starts on empty volumes.
         back: seconds after which websockets are back.
-        slower: how many times the time of a page may be, beside many websockets.
         crowd: websockets that are open while requests are measured.
         window: seconds of such a measurement. All websockets have a heartbeat within 20.
         idle: for how many timeouts of the proxy a websocket says nothing.
@@ -53,9 +51,7 @@ class Figures:
     sockets: int = 50
     restarts: int = 1
     # Beside other tests, and on processors that others use, too.
-    start: float = 75
-    back: float = 60
-    slower: float = 8
+    back: float = 20
     crowd: int = 300
     window: float = 5
     idle: float = 1.5
@@ -74,9 +70,7 @@ FIGURES = (
         rate=200,
         sockets=200,
         restarts=20,
-        start=25,
         back=5,
-        slower=2,
         crowd=2_000,
         window=20,
     )

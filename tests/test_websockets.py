@@ -199,6 +199,7 @@ def test_a_consumer_knows_who_is_signed_in(site: Stack) -> None:
     assert forged["user"] == ""
 
 
+@pytest.mark.alone
 def test_many_open_websockets_hardly_slow_down_pages(site: Stack) -> None:
     def measure() -> float:
         with Crowd(Plan(site.url, rate=FIGURES.rate)) as clients:
@@ -222,7 +223,7 @@ def test_many_open_websockets_hardly_slow_down_pages(site: Stack) -> None:
         f"p99 of pages {before:.0f} ms alone, {after:.0f} ms beside {FIGURES.crowd} websockets: {after / before:.2f} times; "
         f"these were open within {opened:.1f} s; ws has {memory}"
     )
-    assert after < FIGURES.slower * before
+    assert after < 2 * before
 
 
 def lose_redis(site: Stack, away: Callable[[], object], back: Callable[[], object]) -> None:
