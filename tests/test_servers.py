@@ -73,16 +73,24 @@ class Site:
         self.stack.compose("up", "--detach", "--wait", "--no-deps", *wanted, *self.services)
         time.sleep(KNOWN)
 
-    def processes(self) -> set[int]:
-        """Return the ids of the processes that answer, by asking for much at once."""
+    def processes(self, expected: int = 1) -> set[int]:
+        """Return the ids of the processes that answer, by asking for much at once.
+
+        Args:
+            expected: how many there should be: nothing spreads requests evenly, and one of three may get none of a few.
+        """
 
         def ask(_: int) -> int:
             answer: dict[str, Any] = json.loads(self.stack.request("/probe/slow/?seconds=0.1").text)
             return int(answer["process"])
 
-        # Nothing spreads requests evenly: one of three may get none of a few.
+        found: set[int] = set()
         with ThreadPoolExecutor(24) as pool:
-            return set(pool.map(ask, range(240)))
+            for _ in range(5):
+                found.update(pool.map(ask, range(240)))
+                if len(found) >= expected:
+                    break
+        return found
 
     @contextlib.contextmanager
     def ends(self) -> Iterator[list[int]]:
@@ -108,6 +116,7 @@ class Site:
         gaps = ", ".join(f"{gap * 1000:.0f} ms" for gap in crowd.gaps()) or "none"
         print(f"\n{self}: {what}: away: {gaps}; {crowd}; exit codes: {codes}")
         assert set(codes) <= {0}, self.stack.compose("logs", "--tail", "50", *self.services)
+        assert {sample.status for sample in crowd.samples} <= {0, 200, 502, 504}
         assert set(crowd.codes()) <= GOODBYES
         if self.websockets:
             assert len(crowd.closures) >= FIGURES.sockets * times
@@ -249,7 +258,8 @@ def test_a_request_that_runs_is_answered_before_its_server_ends(site: Site) -> N
 
 @with_websockets
 def test_a_server_that_is_made_again_has_as_many_processes_as_it_is_told(site: Site) -> None:
-    many = len(site.processes())
+    alone = site.server == "daphne"
+    many = len(site.processes(1 if alone else 3))
     # From now on by the processors that the container may use.
     change(site.stack.folder / ".env", "WEB_CONCURRENCY=3\n", "")
     with site.ends() as codes, site.crowd() as crowd:
@@ -259,9 +269,9 @@ def test_a_server_that_is_made_again_has_as_many_processes_as_it_is_told(site: S
             site.stack.wait("/probe/", patience=20)
             crowd.gathered(20)
         time.sleep(1)
-    few = len(site.processes())
+    few = len(site.processes(1 if alone else 2))
     site.check(crowd, codes, FIGURES.restarts, f"made again {FIGURES.restarts} ×, with {few} processes instead of {many}")
-    assert (many, few) == ((1, 1) if site.server == "daphne" else (3, 2))
+    assert (many, few) == ((1, 1) if alone else (3, 2))
     assert max(crowd.gaps(), default=0) <= 2 * FIGURES.back
 
 
@@ -383,9 +393,11 @@ for name in ("tcp", "tcp6"):
         # Docker's own name server is 127.0.0.11, at any port.
         heard = {tuple(line.split()) for line in printed.splitlines()}
         heard = {(address, port) for address, port in heard if address != "0B00007F"}
-        assert ("00000000", "8000") in heard
-        others = heard - {("00000000", "8000")}
-        print(f"\n{site}: {service} listens at 8000, and for itself at {others or 'nothing'}")
+        # Each at a port of its own: containers that are made again may swap their addresses.
+        public = ("00000000", "8002" if service == "ws" else "8000")
+        assert public in heard
+        others = heard - {public}
+        print(f"\n{site}: {service} listens at {public[1]}, and for itself at {others or 'nothing'}")
         assert len(others) <= (site.server == "uwsgi" and service == "app")
         assert {address for address, _ in others} <= {"0100007F"}
 

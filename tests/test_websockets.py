@@ -170,7 +170,7 @@ def test_what_is_no_websocket_gets_an_answer(method: str, path: str, site: Stack
     headers = {"Host": "localhost"}
     began = time.monotonic()
     by_the_proxy = site.request(path, method, headers=headers)
-    by_the_service = request(f"http://{site.address('ws')}:8000", path, method, headers=headers)
+    by_the_service = request(f"http://{site.address('ws')}:8002", path, method, headers=headers)
     seconds = time.monotonic() - began
     print(f"{method} {path}: {by_the_proxy.status} of the proxy, {by_the_service.status} of ws, in {seconds:.1f} s")
     assert by_the_proxy.status == 426

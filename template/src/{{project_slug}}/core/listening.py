@@ -8,16 +8,25 @@ more, as only Linux can be told.
 import struct
 import sys
 from contextlib import suppress
-from socket import IPPROTO_IP, IPPROTO_TCP, socket
+from ctypes import addressof, create_string_buffer
+from socket import IPPROTO_TCP, SOL_SOCKET, socket
 
 # Seconds for which connections are read at the end of a server: what is on its way is answered.
 LINGER = 0.5
 # Seconds between looks at what waits.
 PAUSE = 0.005
 
-# Who is no router says 64, and packets that say less than this are dropped:
-# https://man7.org/linux/man-pages/man7/ip.7.html, https://www.rfc-editor.org/rfc/rfc5082
-IP_MINTTL, MOST = 21, 255
+# Drops packets that ask for a connection, and passes all others on, also to sockets of connections, which
+# have the filter of the one that listens. https://docs.kernel.org/networking/filter.html
+SO_ATTACH_FILTER = 26
+SYN, ACK = 0x02, 0x10
+FILTER = (
+    (0x30, 0, 0, 13),  # the flags of TCP
+    (0x54, 0, 0, SYN | ACK),
+    (0x15, 0, 1, SYN),
+    (0x06, 0, 0, 0),
+    (0x06, 0, 0, 0xFFFFFFFF),
+)
 # In struct tcp_info of linux/tcp.h, where a connection that is open has its unacknowledged packets.
 TCP_INFO, WAITING = 11, 24
 
@@ -29,8 +38,10 @@ def refuse(listening: socket) -> None:
         listening: the socket, which is closed as soon as nothing waits any more.
     """
     if sys.platform == "linux":
+        steps = create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in FILTER))
+        program = struct.pack("HP", len(FILTER), addressof(steps))
         with suppress(OSError):  # a kernel that cannot loses little: what comes at the last moment
-            listening.setsockopt(IPPROTO_IP, IP_MINTTL, MOST)
+            listening.setsockopt(SOL_SOCKET, SO_ATTACH_FILTER, program)
 
 
 def waiting(listening: socket) -> int:
