@@ -8,40 +8,31 @@ more, as only Linux can be told.
 import struct
 import sys
 from contextlib import suppress
-from ctypes import addressof, create_string_buffer
 from socket import IPPROTO_TCP, SOL_SOCKET, socket
+from time import sleep
 
 # Seconds for which connections are read at the end of a server: what is on its way is answered.
 LINGER = 0.5
-# Seconds between looks at what waits.
+# Seconds between looks at what waits; longer than it takes to connect.
 PAUSE = 0.005
 
-# Drops packets that ask for a connection, and passes all others on, also to sockets of connections, which
-# have the filter of the one that listens. https://docs.kernel.org/networking/filter.html
-SO_ATTACH_FILTER = 26
-SYN, ACK = 0x02, 0x10
-FILTER = (
-    (0x30, 0, 0, 13),  # the flags of TCP
-    (0x54, 0, 0, SYN | ACK),
-    (0x15, 0, 1, SYN),
-    (0x06, 0, 0, 0),
-    (0x06, 0, 0, 0xFFFFFFFF),
-)
+# A socket that is bound to a network interface hears of no others, and no interface has this number:
+# SO_BINDTODEVICE by a number, https://man7.org/linux/man-pages/man7/socket.7.html
+SO_BINDTOIFINDEX, NONE = 62, 2**31 - 1
 # In struct tcp_info of linux/tcp.h, where a connection that is open has its unacknowledged packets.
 TCP_INFO, WAITING = 11, 24
 
 
 def refuse(listening: socket) -> None:
-    """Let the kernel accept no more connections. Whoever asks is asked to do so again by silence.
+    """Let the kernel accept no more connections. Whoever asks is refused, and may ask another server.
 
     Args:
         listening: the socket, which is closed as soon as nothing waits any more.
     """
     if sys.platform == "linux":
-        steps = create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in FILTER))
-        program = struct.pack("HP", len(FILTER), addressof(steps))
         with suppress(OSError):  # a kernel that cannot loses little: what comes at the last moment
-            listening.setsockopt(SOL_SOCKET, SO_ATTACH_FILTER, program)
+            listening.setsockopt(SOL_SOCKET, SO_BINDTOIFINDEX, NONE)
+        sleep(PAUSE)  # whoever has asked just before is accepted by now
 
 
 def waiting(listening: socket) -> int:
