@@ -233,7 +233,7 @@ def page(browser: Browser, complaints: list[str]) -> Iterator[Page]:
     context = browser.new_context(ignore_https_errors=True)
     page = context.new_page()
     page.set_default_timeout(15_000)
-    page.on("console", lambda message: listen(message.text) if message.type == "error" else None)
+    page.on("console", lambda message: listen(f"{message.text} {message.location['url']}") if message.type == "error" else None)
     page.on("pageerror", lambda error: listen(str(error)))
     yield page
     context.close()
