@@ -258,8 +258,8 @@ def test_a_request_that_runs_is_answered_before_its_server_ends(site: Site) -> N
 
 @with_websockets
 def test_a_server_that_is_made_again_has_as_many_processes_as_it_is_told(site: Site) -> None:
-    alone = site.server == "daphne"
-    many = len(site.processes(1 if alone else 3))
+    before, after = (1, 1) if site.server == "daphne" else (3, 2)
+    many = len(site.processes(before))
     # From now on by the processors that the container may use.
     change(site.stack.folder / ".env", "WEB_CONCURRENCY=3\n", "")
     with site.ends() as codes, site.crowd() as crowd:
@@ -269,9 +269,9 @@ def test_a_server_that_is_made_again_has_as_many_processes_as_it_is_told(site: S
             site.stack.wait("/probe/", patience=20)
             crowd.gathered(20)
         time.sleep(1)
-    few = len(site.processes(1 if alone else 2))
+    few = len(site.processes(after))
     site.check(crowd, codes, FIGURES.restarts, f"made again {FIGURES.restarts} ×, with {few} processes instead of {many}")
-    assert (many, few) == ((1, 1) if alone else (3, 2))
+    assert (many, few) == (before, after)
     assert max(crowd.gaps(), default=0) <= 2 * FIGURES.back
 
 
