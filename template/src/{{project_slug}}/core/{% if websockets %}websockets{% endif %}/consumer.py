@@ -1,6 +1,7 @@
 """The consumer from which those of the applications derive: docs/websockets.md."""
 
 import asyncio
+import random
 from time import monotonic
 from typing import Any
 
@@ -64,9 +65,11 @@ class Consumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # Channels has
         self._heart = asyncio.create_task(self._beat(heartbeat))
 
     async def _beat(self, heartbeat: dict[str, int]) -> None:
+        # After a restart all come at once, and would beat at once.
+        await asyncio.sleep(random.random() * settings.WEBSOCKET_HEARTBEAT)  # noqa: S311 - no secret
         while True:
-            await asyncio.sleep(settings.WEBSOCKET_HEARTBEAT)
             await self.send_json(heartbeat)
+            await asyncio.sleep(settings.WEBSOCKET_HEARTBEAT)
 
     async def websocket_receive(self, message: Message) -> None:
         """Pass a message on to ``receive_json``, or close the websocket where it must not be read."""
