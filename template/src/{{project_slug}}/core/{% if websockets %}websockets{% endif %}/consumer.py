@@ -65,7 +65,7 @@ class Consumer(AsyncJsonWebsocketConsumer):  # type: ignore[misc] # Channels has
         self._heart = asyncio.create_task(self._beat(heartbeat))
 
     async def _beat(self, heartbeat: dict[str, int]) -> None:
-        # After a restart all come at once, and would beat at once.
+        # After a restart all clients come at once, and their heartbeats would, too.
         await asyncio.sleep(random.random() * settings.WEBSOCKET_HEARTBEAT)  # noqa: S311 - no secret
         while True:
             await self.send_json(heartbeat)
