@@ -1,0 +1,1 @@
+"""Rows with files, a page of them, and answers that are large."""

@@ -1,0 +1,20 @@
+"""The table of notes."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    """The first one."""
+
+    initial = True
+    dependencies = []
+    operations = [
+        migrations.CreateModel(
+            name="Note",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("text", models.TextField()),
+                ("file", models.FileField(blank=True, upload_to="")),
+            ],
+        ),
+    ]

@@ -1,0 +1,1 @@
+"""Pages and websockets that tell what Django sees, take their time, and echo."""

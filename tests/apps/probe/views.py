@@ -1,0 +1,30 @@
+"""What Django sees of a request, and an answer that takes its time."""
+
+import os
+import socket
+import time
+
+from django.http import HttpRequest, JsonResponse
+
+
+def replica() -> dict[str, object]:
+    """Say which process of which container answers."""
+    return {"replica": socket.gethostname(), "process": os.getpid()}
+
+
+def probe(request: HttpRequest) -> JsonResponse:
+    """Return who asked, for what and how, and with which headers."""
+    seen = {
+        "scheme": request.scheme,
+        "host": request.get_host(),
+        "address": request.META["REMOTE_ADDR"],
+        "url": request.build_absolute_uri("/"),
+        "headers": {name: value for name, value in request.headers.items() if name.startswith(("Forwarded", "X-"))},
+    }
+    return JsonResponse(seen | replica())
+
+
+def slow(request: HttpRequest) -> JsonResponse:
+    """Answer after so many seconds."""
+    time.sleep(float(request.GET["seconds"]))
+    return JsonResponse(replica())

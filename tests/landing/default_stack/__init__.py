@@ -1,0 +1,1 @@
+"""The default stack, which these modules share: one unit, in one lane."""

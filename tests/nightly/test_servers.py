@@ -1,0 +1,373 @@
+"""Every app server, with and without websockets, in the stack of production: ended, started and replaced under load."""
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clients import Plan
+from containers import docker, names, state
+from documents import commands
+from load import FIGURES, bounded
+from projects import add_app, copier, data
+from sockets import Crowd
+from stack import KNOWN, Stack, stack
+from tools import change, eventually, run, started
+
+SERVERS = ["gunicorn", "granian", "uwsgi", "uvicorn", "daphne", "hypercorn"]
+
+# They speak WSGI, and have a service beside them for websockets.
+WSGI = {"gunicorn", "granian", "uwsgi"}
+
+# What a server says to a websocket when it ends: that it goes away, or that it starts again.
+GOODBYES = {1001, 1012}
+
+
+@dataclass(frozen=True)
+class Site:
+    """The stack of a project with an app server, on two processors."""
+
+    server: str
+    websockets: bool
+    stack: Stack
+
+    def __str__(self) -> str:
+        return f"{self.server} {'with' if self.websockets else 'without'} websockets"
+
+    @property
+    def services(self) -> list[str]:
+        """What serves the site."""
+        return ["app", "ws"] if self.websockets and self.server in WSGI else ["app"]
+
+    def containers(self, service: str) -> list[str]:
+        """Return the ids of the containers of a service that run."""
+        return self.stack.compose("ps", "--quiet", service).split()
+
+    def crowd(self) -> Crowd:
+        """Return clients that ask for pages, and have websockets where there are some."""
+        return Crowd(Plan(self.stack.url, rate=FIGURES.rate, sockets=FIGURES.sockets if self.websockets else 0))
+
+    def scale(self, replicas: int) -> None:
+        """Let each service have so many containers, and wait until the proxy knows them."""
+        wanted = [part for service in self.services for part in ("--scale", f"{service}={replicas}")]
+        self.stack.compose("up", "--detach", "--wait", "--no-deps", *wanted, *self.services)
+        time.sleep(KNOWN)
+
+    def processes(self, expected: int = 1) -> set[int]:
+        """Return the ids of the processes that answer, by asking for much at once.
+
+        Args:
+            expected: how many there should be: nothing spreads requests evenly, and one of three may get none of a few.
+        """
+
+        def ask(_: int) -> int:
+            answer: dict[str, Any] = json.loads(self.stack.request("/probe/slow/?seconds=0.1").text)
+            return int(answer["process"])
+
+        found: set[int] = set()
+        with ThreadPoolExecutor(24) as pool:
+            for _ in range(5):
+                found.update(pool.map(ask, range(240)))
+                if len(found) >= expected:
+                    break
+        return found
+
+    @contextlib.contextmanager
+    def ends(self) -> Iterator[list[int]]:
+        """Collect the exit codes of containers that end while the block lasts."""
+        codes: list[int] = []
+        project = f"label=com.docker.compose.project={self.stack.env['APP_NAME']}"
+        command = ["docker", "events", "--filter", project, "--filter", "event=die"]
+        shown = ["--format", '{{index .Actor.Attributes "exitCode"}}']
+        with started("events", [*command, *shown], self.stack.folder) as (_, log):
+            yield codes
+            time.sleep(0.5)
+            codes.extend(map(int, log.read_text().split()))
+
+    def check(self, crowd: Crowd, codes: list[int], times: int, what: str) -> None:
+        """Print what came of a crowd and of its servers, and check what always holds.
+
+        Args:
+            crowd: its figures.
+            codes: those of containers that ended.
+            times: how often each websocket was closed, at least.
+            what: what was done meanwhile.
+        """
+        gaps = ", ".join(f"{gap * 1000:.0f} ms" for gap in crowd.gaps()) or "none"
+        print(f"\n{self}: {what}: away: {gaps}; {crowd}; exit codes: {codes}")
+        assert set(codes) <= {0}, self.stack.compose("logs", "--tail", "50", *self.services)
+        assert {sample.status for sample in crowd.samples} <= {0, 200, 502, 504}
+        assert set(crowd.codes()) <= GOODBYES
+        if self.websockets:
+            assert len(crowd.closures) >= FIGURES.sockets * times
+            bounded("websockets are back", max((closure.back for closure in crowd.closures), default=0), FIGURES.back)
+            assert crowd.echoes
+
+
+# After how many requests a process is replaced: fewer than what the owner of a project would take.
+RECYCLING = {
+    "gunicorn": (
+        "docker/app/gunicorn.conf.py",
+        "max_requests = 10_000\nmax_requests_jitter = 2_000",
+        "max_requests = 400\nmax_requests_jitter = 100",
+    ),
+    "uwsgi": (
+        "docker/app/uwsgi.ini",
+        "max-requests = 10000\nmax-requests-delta = 1000",
+        "max-requests = 400\nmax-requests-delta = 100",
+    ),
+    "uvicorn": ("src/my_site/core/processes.py", "REQUESTS = 10_000, 2_000", "REQUESTS = 400, 100"),
+    "hypercorn": ("src/my_site/core/processes.py", "REQUESTS = 10_000, 2_000", "REQUESTS = 400, 100"),
+}
+
+COMBINATIONS = [(server, websockets) for server in SERVERS for websockets in (True, False)]
+
+
+def of(*combinations: tuple[str, bool]) -> pytest.MarkDecorator:
+    """Try with these alone what hardly differs elsewhere; ``./run soak`` tries it with all."""
+    return pytest.mark.parametrize("site", COMBINATIONS if FIGURES.thorough else combinations, indirect=True, ids=name)
+
+
+def name(combination: tuple[str, bool]) -> str:
+    """Name a server, with or without websockets, in the names of tests."""
+    server, websockets = combination
+    return f"{server}, websockets" if websockets else server
+
+
+def build(server: str, websockets: bool, template: Path, project: Path, images: dict[str, str]) -> float:
+    """Make a project and its images. Returns the seconds that these took."""
+    answers = {"app_server": server, "websockets": websockets, "redis": websockets, "celery_broker": "none", "frontend": "none"}
+    copier("copy", "--quiet", "--defaults", *data(answers), template, project, cwd=project.parent)
+    add_app(project, "probe")
+    with (project / ".env").open("a") as variables:
+        variables.write("WEB_CONCURRENCY=3\n")
+    began = time.monotonic()
+    run("docker", "compose", "--file", "compose.yml", "build", cwd=project, env=images, timeout=900)
+    return time.monotonic() - began
+
+
+@dataclass(frozen=True)
+class Build:
+    """A project that is being built: its folder, the variables that name its images, and the seconds that it takes."""
+
+    project: Path
+    images: dict[str, str]
+    seconds: Future[float]
+
+
+@pytest.fixture(scope="module")
+def builds(
+    request: pytest.FixtureRequest, template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[tuple[str, bool], Build]]:
+    """The projects of all servers that are tried, each built while those before it are."""
+    calls = [item.callspec for item in request.session.items if isinstance(item, pytest.Function) and hasattr(item, "callspec")]
+    wanted = dict.fromkeys(
+        call.params["site"] for call in calls if "site" in call.params and call.params["site"] in COMBINATIONS
+    )
+    with contextlib.ExitStack() as stack:
+        pool = ThreadPoolExecutor(1)
+        stack.callback(pool.shutdown, cancel_futures=True)
+        found = {}
+        for server, websockets in wanted:
+            images = stack.enter_context(names())
+            project = tmp_path_factory.mktemp("servers") / "project"
+            found[server, websockets] = Build(
+                project, images, pool.submit(build, server, websockets, template, project, images)
+            )
+        yield found
+
+
+@pytest.fixture(scope="module", params=COMBINATIONS, ids=name)
+def site(request: pytest.FixtureRequest, builds: dict[tuple[str, bool], Build]) -> Iterator[Site]:
+    """The stack that the tests of a server share, of two processors and three processes, with one container a service."""
+    server, websockets = request.param
+    built = builds[server, websockets]
+    seconds = built.seconds.result()
+    images = {name: value for name, value in built.images.items() if name != "APP_NAME"}
+    with stack(built.project, **images, APP_CPUS="2") as running:
+        began = time.monotonic()
+        running.compose("up", "--detach", "--wait", "--no-build")
+        site = Site(server, websockets, running)
+        print(f"\n{site}: built in {seconds:.0f} s, up in {time.monotonic() - began:.0f} s")
+        yield site
+
+
+def play(site: Site, number: int) -> str:
+    """Run one of the commands of the page of a server, and return what it printed."""
+    listed = commands(site.stack.folder / "docs" / f"{site.server}.md")
+    return run("sh", "-c", listed[number], cwd=site.stack.folder, env=site.stack.env)
+
+
+with_websockets = of(*[combination for combination in COMBINATIONS if combination[1]])
+
+
+@with_websockets
+def test_a_server_that_is_stopped_ends_well_and_is_back_soon(site: Site) -> None:
+    with site.ends() as codes, site.crowd() as crowd:
+        for _ in range(FIGURES.restarts):
+            for service in site.services:
+                one = site.stack.container(service)
+                time.sleep(1)
+                # By SIGTERM: whom it had to kill after these seconds would end with 137.
+                docker("restart", "--timeout", "35", one)
+                site.stack.wait("/probe/", patience=20)
+                crowd.gathered(20)
+        time.sleep(1)
+    assert len(codes) == FIGURES.restarts * len(site.services)
+    site.check(crowd, codes, FIGURES.restarts, f"{FIGURES.restarts} × SIGTERM and start")
+    assert len(crowd.gaps()) == FIGURES.restarts
+    bounded("the site is away", max(crowd.gaps()), 2 * FIGURES.back)
+
+
+@with_websockets
+def test_a_request_that_runs_is_answered_before_its_server_ends(site: Site) -> None:
+    ids = site.containers("app")
+    with site.ends() as codes, ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(site.stack.request, f"/probe/slow/?seconds={seconds}") for seconds in (1, 2, 3, 3)]
+        time.sleep(0.5)
+        began = time.monotonic()
+        docker("stop", *ids)
+        seconds = time.monotonic() - began
+        statuses = [answer.result().status for answer in answers]
+    print(f"\n{site}: stopped in {seconds:.1f} s while four requests ran: {statuses}")
+    docker("start", *ids)
+    site.stack.wait("/probe/", patience=20)
+    assert (statuses, codes) == ([200] * 4, [0])
+    bounded("docker stop while four requests run", seconds, 15)
+
+
+@with_websockets
+def test_a_server_that_is_made_again_has_as_many_processes_as_it_is_told(site: Site) -> None:
+    before, after = (1, 1) if site.server == "daphne" else (3, 2)
+    many = len(site.processes(before))
+    # From now on by the processors that the container may use.
+    change(site.stack.folder / ".env", "WEB_CONCURRENCY=3\n", "")
+    with site.ends() as codes, site.crowd() as crowd:
+        for _ in range(FIGURES.restarts):
+            time.sleep(1)
+            site.stack.compose("up", "--detach", "--wait", "--no-deps", "--force-recreate", *site.services)
+            site.stack.wait("/probe/", patience=20)
+            crowd.gathered(20)
+        time.sleep(1)
+    few = len(site.processes(after))
+    site.check(crowd, codes, FIGURES.restarts, f"made again {FIGURES.restarts} ×, with {few} processes instead of {many}")
+    assert (many, few) == (before, after)
+    bounded("the site is away", max(crowd.gaps(), default=0), 2 * FIGURES.back)
+
+
+@of(("gunicorn", True), ("daphne", True))
+def test_one_server_of_two_may_go_at_any_time(site: Site) -> None:
+    site.scale(2)
+    with site.ends() as codes, site.crowd() as crowd:
+        for number in range(FIGURES.restarts):
+            time.sleep(1)
+            ids = [site.containers(service)[number % 2] for service in site.services]
+            docker("stop", *ids)
+            crowd.gathered(20)
+            time.sleep(KNOWN)
+            docker("start", *ids)
+            eventually(lambda: all(state(one)["Health"]["Status"] == "healthy" for one in ids), "it is not well")  # noqa: B023
+            time.sleep(KNOWN)
+    site.check(crowd, codes, 0, f"one of two stopped {FIGURES.restarts} ×")
+    assert crowd.failures() == []
+    assert not site.websockets or crowd.closures
+
+
+def test_a_rolling_restart_loses_nothing(site: Site) -> None:
+    site.scale(1 if FIGURES.restarts == 1 else 2)
+    with site.ends() as codes, site.crowd() as crowd:
+        for _ in range(FIGURES.restarts):
+            before = {service: site.containers(service) for service in site.services}
+            began = time.monotonic()
+            run("sh", "docker/rollout.sh", *site.services, cwd=site.stack.folder, env=site.stack.env)
+            seconds = time.monotonic() - began
+            for service, old in before.items():
+                new = site.containers(service)
+                assert len(new) == len(old)
+                assert not set(new) & set(old)
+        crowd.gathered(20)
+    site.check(crowd, codes, FIGURES.restarts, f"rolled out {FIGURES.restarts} ×, the last in {seconds:.0f} s")
+    assert crowd.failures() == []
+
+
+@of(*[(server, True) for server in SERVERS if server != "daphne"])
+def test_processes_that_are_replaced_lose_nothing(site: Site) -> None:
+    if site.server == "daphne":
+        pytest.skip("it is one process")
+    with site.ends() as codes, site.crowd() as crowd:
+        first = site.processes()
+        site.stack.compose("kill", "--signal", "HUP", "app")
+        eventually(lambda: not first & site.processes(), "they go on after a SIGHUP", 40)
+        second = site.processes()
+    site.check(crowd, codes, 0, f"processes {first}, after a SIGHUP {second}")
+    assert crowd.failures() == []
+    assert codes == []
+
+
+@of(*[(server, True) for server in RECYCLING])
+def test_processes_are_replaced_after_some_requests_and_lose_nothing(site: Site) -> None:
+    if site.server not in RECYCLING:
+        pytest.skip("it does not count requests")
+    name, old, new = RECYCLING[site.server]
+    change(site.stack.folder / name, old, new)
+    site.stack.compose("build", "app", timeout=600)
+    site.stack.compose("up", "--detach", "--wait", "--no-deps", "app")
+    site.stack.wait("/probe/", patience=20)
+    with site.ends() as codes, site.crowd() as crowd:
+        first = site.processes()
+        eventually(lambda: not first & site.processes(), "they go on for ever", 60)
+    site.check(crowd, codes, 0, f"processes {first} are replaced")
+    assert crowd.failures() == []
+    assert codes == []
+
+
+@with_websockets
+def test_a_wrong_number_stops_a_server_with_one_line(site: Site) -> None:
+    wrong = {"WEB_THREADS": "0"} if site.server == "daphne" else {"WEB_THREADS": "0", "WEB_CONCURRENCY": "many"}
+    for variable, value in wrong.items():
+        printed = site.stack.compose("run", "--rm", "--no-deps", "--env", f"{variable}={value}", "app", code=1, timeout=60)
+        (line,) = [line for line in printed.splitlines() if variable in line]
+        print(line)
+        assert "Traceback" not in printed
+
+
+def test_nothing_listens_but_what_is_meant(site: Site) -> None:
+    script = """
+from pathlib import Path
+for name in ("tcp", "tcp6"):
+    for line in Path("/proc/net", name).read_text().splitlines()[1:]:
+        _, local, _, state, *_ = line.split()
+        if state == "0A":
+            address, port = local.split(":")
+            print(address, int(port, 16))
+"""
+    for service in site.services:
+        printed = site.stack.execute(service, "python", "-c", script)
+        # Docker's own name server is 127.0.0.11, at any port.
+        heard = {tuple(line.split()) for line in printed.splitlines()}
+        heard = {(address, port) for address, port in heard if address != "0B00007F"}
+        # Each at a port of its own: containers that are made again may swap their addresses.
+        public = ("00000000", "8002" if service == "ws" else "8000")
+        assert public in heard
+        others = heard - {public}
+        print(f"\n{site}: {service} listens at {public[1]}, and for itself at {others or 'nothing'}")
+        assert len(others) <= (site.server == "uwsgi" and service == "app")
+        assert {address for address, _ in others} <= {"0100007F"}
+
+
+@of(("uwsgi", True))
+def test_uwsgi_says_what_it_does(site: Site) -> None:
+    if site.server != "uwsgi":
+        pytest.skip("it is another server")
+    stats = json.loads(play(site, 0))
+    # After others have changed the number of processes.
+    assert len(stats["workers"]) in {2, 3}
+    assert int(site.stack.execute("app", "cat", "/tmp/uwsgi.pid")) == stats["pid"]  # noqa: S108 - of the container
+    before = site.processes()
+    play(site, 1)
+    eventually(lambda: not before & site.processes(), "they go on after the command of the page", 40)

@@ -1,0 +1,157 @@
+"""How the tests are divided: into tiers by folder, into units that stay together, into lanes and shards by recorded durations."""
+
+import fcntl
+import json
+import subprocess
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from questionnaire import ROOT
+
+from components import components
+
+TIERS = ("static", "landing", "nightly", "soak")
+TESTS = ROOT / "tests"
+DURATIONS = TESTS / "durations.json"
+
+# Seconds of all lanes together that deep tests may take: eight minutes for two of them.
+DEEP = 2 * 8 * 60
+
+# What is assumed of a unit that was never recorded.
+UNKNOWN = 60.0
+
+
+def tier(item: pytest.Item) -> str:
+    """Return the tier of a test: the name of its folder below ``tests/``, or nightly where it is marked so."""
+    if item.get_closest_marker("nightly") is not None:
+        return "nightly"
+    return item.path.relative_to(TESTS).parts[0]
+
+
+def unit(item: pytest.Item) -> str:
+    """Return what a test stays together with, in one lane and one shard, because it shares fixtures that are expensive.
+
+    A package stays whole, and a module too; or a module and each value of the parameter that its marker ``unit`` names. In the
+    static tier, all tests of an answer set do, and those of a function. The name begins with the tier.
+    """
+    callspec = getattr(item, "callspec", None)
+    parameters: dict[str, object] = callspec.params if callspec is not None else {}
+    path = Path(*item.path.relative_to(TESTS).parts[1:])
+    if tier(item) == "static":
+        function = f"{path}::{item.name.partition('[')[0]}"
+        return f"static/{parameters.get('answers', function)}"
+    marker = item.get_closest_marker("unit")
+    values = [str(parameters[name]) for name in marker.args if name in parameters] if marker is not None else []
+    if (item.path.parent / "__init__.py").exists():
+        return f"{tier(item)}/{path.parent}"
+    return f"{tier(item)}/{path}" + (f"[{', '.join(values)}]" if values else "")
+
+
+def recorded() -> dict[str, float]:
+    """Return the seconds that units took when they were last recorded (``--record``)."""
+    found: dict[str, float] = json.loads(DURATIONS.read_text()) if DURATIONS.exists() else {}
+    return found
+
+
+def record(durations: dict[str, float]) -> None:
+    """Write down the seconds of units, beside those that did not run now."""
+    merged = {**recorded(), **{name: round(seconds, 1) for name, seconds in durations.items()}}
+    DURATIONS.write_text(json.dumps(dict(sorted(merged.items())), indent=1, ensure_ascii=False) + "\n")
+
+
+def longest_first(names: Iterable[str]) -> list[str]:
+    """Return units in the order in which lanes take them: what takes longest begins first."""
+    known = recorded()
+    return sorted(dict.fromkeys(names), key=lambda name: -known.get(name, UNKNOWN))
+
+
+def shard(names: Iterable[str], number: int, count: int) -> set[str]:
+    """Return the units of one of several shards: each goes to the shard that has the least to do.
+
+    Args:
+        names: all units.
+        number: which shard, from 1.
+        count: how many there are.
+    """
+    known = recorded()
+    load = dict.fromkeys(range(1, count + 1), 0.0)
+    found: dict[int, set[str]] = defaultdict(set)
+    for name in longest_first(sorted(names)):
+        least = min(load, key=lambda one: load[one])
+        load[least] += known.get(name, UNKNOWN)
+        found[least].add(name)
+    return found[number]
+
+
+def changed(base: str | None) -> list[str]:
+    """Return the paths that differ from a base, committed or not.
+
+    Args:
+        base: a revision. Without one it is where the branch left ``origin/main``, and on that branch itself (or without a remote)
+            the newest commit that is six hours older than the last.
+    """
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+
+    head = git("rev-parse", "HEAD")
+    if not base:
+        base = git("merge-base", "HEAD", "origin/main")
+    if not base or base == head:
+        moment = int(git("show", "--no-patch", "--format=%ct", "HEAD") or 0) - 6 * 3600
+        base = git("rev-list", "--max-count=1", f"--before={moment}", "HEAD") or head
+    tracked = git("diff", "--name-only", base).splitlines()
+    return tracked + git("ls-files", "--others", "--exclude-standard").splitlines()
+
+
+def deep(names: Iterable[str], paths: list[str]) -> tuple[set[str], set[str]]:
+    """Choose the nightly units of the components that a change touches, and of the nightly modules that it edits.
+
+    Args:
+        names: all nightly units.
+        paths: what changed.
+
+    Returns:
+        Those that fit into ``DEEP``, and those that are left to the nightly run.
+    """
+    modules = {module for component in components() for path in paths if component.touched(path) for module in component.deep}
+    modules |= {Path(path).name for path in paths if path.startswith("tests/") and (ROOT / path).exists()}
+    known = recorded()
+    wanted = sorted(
+        (name for name in names if Path(name.partition("[")[0]).name in modules), key=lambda n: known.get(n, UNKNOWN)
+    )
+    taken: set[str] = set()
+    budget = float(DEEP)
+    for name in wanted:
+        budget -= known.get(name, UNKNOWN)
+        if budget < 0:
+            break
+        taken.add(name)
+    return taken, set(wanted) - taken
+
+
+@contextmanager
+def locked(folder: Path, name: str) -> Iterator[Path]:
+    """Let one lane alone do something. Yields the folder of that name, which may exist already."""
+    with (folder / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield folder / name
+
+
+def once(folder: Path, name: str, make: Callable[[Path], object]) -> Path:
+    """Make a folder once for all lanes, whichever comes first, and return it.
+
+    Args:
+        folder: what the lanes share.
+        name: that of the folder.
+        make: fills it. Where that fails, the next lane tries again.
+    """
+    with locked(folder, name) as made:
+        done = folder / f"{name}.done"
+        if not done.exists():
+            make(made)
+            done.touch()
+    return made

@@ -1,0 +1,98 @@
+"""The template as a repository, and projects that are made of it and edited as their owner would."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from questionnaire import ROOT, Answers
+from tools import change, run
+
+# What the developer's own settings of Copier and git say must not be tested.
+ISOLATED = {
+    "COPIER_SETTINGS_PATH": str(ROOT / "tests" / "support" / "copier-settings.yml"),
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_AUTHOR_NAME": "Owner",
+    "GIT_AUTHOR_EMAIL": "owner@example.com",
+    "GIT_COMMITTER_NAME": "Owner",
+    "GIT_COMMITTER_EMAIL": "owner@example.com",
+}
+
+# What production sets. The key is a placeholder of the right length.
+PRODUCTION = {
+    "ENVIRONMENT": "production",
+    "DEBUG": "false",
+    "SECRET_KEY": "0123456789abcdefghijklmnopqrstuvwxyz0123456789abcdefghijklmnopqrstuvwxyz",
+    "ALLOWED_HOSTS": "example.com",
+}
+
+# The same, reached from this machine without TLS.
+PRODUCTION_HERE = {**PRODUCTION, "ALLOWED_HOSTS": "127.0.0.1", "SECURE_SSL_REDIRECT": "false"}
+
+# A machine on which linters that are not installed are left out; a pipeline leaves none out.
+LAPTOP = {"CI": ""}
+
+
+def git(*arguments: str, cwd: Path) -> str:
+    """Run git without the developer's settings."""
+    return run("git", "-c", "init.defaultBranch=main", *arguments, cwd=cwd, env=ISOLATED)
+
+
+def commit(folder: Path, message: str, tag: str | None = None) -> None:
+    """Commit all that is in a folder, which becomes a repository; and tag it."""
+    if not (folder / ".git").exists():
+        git("init", "--quiet", cwd=folder)
+    git("add", "--all", cwd=folder)
+    git("commit", "--quiet", "--message", message, cwd=folder)
+    if tag:
+        git("tag", tag, cwd=folder)
+
+
+def copier(*arguments: str | Path, cwd: Path, code: int = 0, env: dict[str, str] | None = None) -> str:
+    """Run the real command line, without --trust."""
+    return run(Path(sys.prefix) / "bin" / "copier", *arguments, cwd=cwd, code=code, env=ISOLATED | (env or {}))
+
+
+def data(answers: Answers) -> list[str]:
+    """Return answers as arguments of the command line."""
+    return [part for key, value in answers.items() for part in ("--data", f"{key}={value}")]
+
+
+def snapshot(folder: Path) -> Path:
+    """Copy the template as it stands, with what is not committed, and make a tagged repository of it."""
+    listed = git("ls-files", "--cached", "--others", "--exclude-standard", "-z", cwd=ROOT)
+    for name in filter(None, listed.split("\0")):
+        source, target = ROOT / name, folder / name
+        if source.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target)
+    commit(folder, "The template as it stands", tag="1.0.0")
+    return folder
+
+
+# Applications of the tests, as an owner would write them.
+APPS = ROOT / "tests" / "apps"
+
+
+def add_app(project: Path, name: str) -> str:
+    """Add an application of ``tests/apps`` to a project, as its owner would.
+
+    Args:
+        project: its folder.
+        name: that of the application. Its websockets are left out where the project has none.
+
+    Returns:
+        The name of the package in which it is.
+    """
+    package = next((project / "src").glob("*/core")).parent
+    shutil.copytree(APPS / name, package / name, ignore=shutil.ignore_patterns("__pycache__"))
+    if not (project / "src/config/routing.py").exists():
+        for module in ("consumers.py", "routing.py"):
+            (package / name / module).unlink(missing_ok=True)
+    change(
+        project / "src/config/settings/apps.py", "INSTALLED_APPS = [\n", f'INSTALLED_APPS = [\n    "{package.name}.{name}",\n'
+    )
+    if (package / name / "urls.py").exists():
+        route = f'    path("", include("{package.name}.{name}.urls")),\n'
+        change(project / "src/config/urls.py", "urlpatterns = [\n", f"urlpatterns = [\n{route}")
+    return package.name

@@ -1,0 +1,239 @@
+"""An application whose tasks count what they do, the stack that runs it for each broker, and what its queues hold."""
+
+import contextlib
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from containers import docker
+from projects import add_app
+from stack import Stack, stack
+from tools import change, clean_environment, eventually
+
+BROKERS = ["sqs", "redis", "rabbitmq"]
+
+# Seconds, as the owner of the project changes them: faults show soon.
+VISIBILITY = 10
+MAX_RECEIVES = 5
+
+# Processes of a worker.
+CONCURRENCY = 4
+
+# What the owner changes, by broker: the file, the old text and the new one.
+NUMBERS = {
+    "sqs": [
+        ("src/config/queues.json", '"VisibilityTimeout": "300"', f'"VisibilityTimeout": "{VISIBILITY}"'),
+        ("src/config/settings/broker.py", "(receive - 1), 300)", "(receive - 1), 1)"),
+    ],
+    "redis": [
+        ("src/config/settings/broker.py", "VISIBILITY_TIMEOUT = 300", f"VISIBILITY_TIMEOUT = {VISIBILITY}"),
+        ("src/config/settings/broker.py", "(receive - 1), 300)", "(receive - 1), 1)"),
+    ],
+    "rabbitmq": [("src/config/settings/broker.py", "VISIBILITY_TIMEOUT = 300", f"VISIBILITY_TIMEOUT = {VISIBILITY}")],
+}
+
+SCHEDULE = "CELERY_BEAT_SCHEDULE = {"
+TICK = f'{SCHEDULE}\n    "tick": {{"task": "my_site.jobs.tasks.tick", "schedule": timedelta(seconds=2)}},'
+
+# Reads an expression a line, and prints what became of it; what else is printed has no mark.
+CONSOLE = """
+import json, sys, time
+from datetime import timedelta
+import django
+django.setup()
+from django.conf import settings
+from django.utils import timezone
+from my_site.core.celery import broker
+from my_site.jobs import models, tasks
+for line in sys.stdin:
+    answer = {"error": "", "message": "", "value": None}
+    began = time.monotonic()
+    try:
+        answer["value"] = eval(json.loads(line))
+    except Exception as error:
+        answer["error"] = f"{type(error).__module__}.{type(error).__qualname__}"
+        answer["message"] = str(error)
+    answer["seconds"] = time.monotonic() - began
+    print("ANSWER", json.dumps(answer, default=str), flush=True)
+"""
+
+
+def add_jobs(project: Path, broker: str) -> None:
+    """Add the application to a project, as its owner would, with numbers at which faults show soon."""
+    add_app(project, "jobs")
+    for name, old, new in NUMBERS[broker]:
+        change(project / name, old, new)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an expression: its value, or the name of the error and its message; and the seconds that it took."""
+
+    value: Any
+    error: str
+    message: str
+    seconds: float
+
+
+class Console:
+    """A process of the site that goes on, and evaluates what it is told."""
+
+    def __init__(self, container: str) -> None:
+        """Start it where the site runs."""
+        self.process = subprocess.Popen(
+            ["docker", "exec", "--interactive", container, "python", "-u", "-c", CONSOLE],
+            env=clean_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+
+    def attempt(self, code: str) -> Outcome:
+        """Evaluate an expression, which may fail."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(code) + "\n")
+        self.process.stdin.flush()
+        for line in self.process.stdout:
+            mark, _, answer = line.partition(" ")
+            if mark == "ANSWER":
+                return Outcome(**json.loads(answer))
+        raise AssertionError(f"the console ended at {code}")
+
+    def __call__(self, code: str) -> Any:
+        """Evaluate an expression, and return its value."""
+        outcome = self.attempt(code)
+        assert not outcome.error, f"{code}: {outcome.error}: {outcome.message}"
+        return outcome.value
+
+    def end(self) -> None:
+        """End it."""
+        self.process.kill()
+        self.process.communicate()
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """The stack of a project that has a broker, and a console in it."""
+
+    broker: str
+    stack: Stack
+    console: Console
+
+    def send(self, task: str, keys: list[str], **arguments: float) -> None:
+        """Ask for a task for each key."""
+        self.console(f"[tasks.{task}.delay(key, **{arguments!r}).id for key in {keys!r}]")
+
+    def sql(self, query: str) -> str:
+        """Ask the database itself."""
+        return docker(
+            *(
+                "exec",
+                self.stack.container("db"),
+                "psql",
+                "--no-psqlrc",
+                "-At",
+                "--username",
+                "postgres",
+                "--dbname",
+                "my_site",
+            ),
+            *("--command", query),
+        )
+
+    def rows(self, prefix: str) -> int:
+        """Count the rows whose key begins so."""
+        return int(self.console(f"models.Row.objects.filter(key__startswith={prefix!r}).count()"))
+
+    def attempts(self, prefix: str) -> int:
+        """Count the attempts whose key begins so."""
+        return int(self.console(f"models.Attempt.objects.filter(key__startswith={prefix!r}).count()"))
+
+    def counted(self) -> int:
+        """Return how many effects there were in all, which must be the number of rows."""
+        return int(self.console("models.Counter.objects.get().value"))
+
+    def waiting(self, queue: str = "default") -> int:
+        """Count the messages that a worker could take."""
+        return int(self.console(f"[q.waiting for q in broker.queues() if q.name == {queue!r}][0]"))
+
+    def dead(self) -> int:
+        """Count the messages that were given up."""
+        return self.waiting("default-dead")
+
+    def held(self) -> int:
+        """Count the messages that no worker could take now, by the numbers of the broker itself."""
+        if self.broker == "rabbitmq":
+            listed = self.stack.execute(
+                *("broker", "rabbitmqctl", "--quiet", "--formatter", "json", "list_queues", "--vhost", "my_site"),
+                *("name", "messages_unacknowledged"),
+            )
+            counts = {queue["name"]: queue["messages_unacknowledged"] for queue in json.loads(listed)}
+            return int(counts["default"])
+        return int(self.console("[q.running for q in broker.queues() if q.name == 'default'][0]"))
+
+    def health(self, service: str) -> str:
+        """Return what Docker thinks of a service."""
+        return str(self.stack.inspect(service)["State"]["Health"]["Status"])
+
+    def up(self, *services: str) -> None:
+        """Start services, and wait until they are healthy."""
+        self.stack.compose("up", "--detach", "--wait", *services)
+
+    def pardon(self) -> int:
+        """Let what was given up succeed at last. Returns how many there were."""
+        dead = self.dead()
+        before = self.console("models.Row.objects.filter(key__endswith=' pardoned').count()")
+        self.console("models.Row.objects.create(key='pardon').pk")
+        try:
+            printed = self.stack.manage("redrive")
+            assert f"{dead} put back into default." in printed
+            enough = before + dead
+            done = "models.Row.objects.filter(key__endswith=' pardoned').count()"
+            eventually(lambda: self.console(done) == enough, "what was put back is not done", VISIBILITY + 10)
+            eventually(lambda: self.dead() == 0, "some are dead still")
+        finally:
+            self.console("models.Row.objects.filter(key='pardon').delete()")
+        return dead
+
+    def lines(self, service: str) -> list[str]:
+        """Return what a service has printed."""
+        return self.stack.compose("logs", "--no-log-prefix", service).splitlines()
+
+
+@contextlib.contextmanager
+def jobs(folder: Path, broker: str) -> Iterator[Jobs]:
+    """Run the stack of a project, without its proxy, until the block ends.
+
+    Args:
+        folder: the project as it was rendered, which is changed.
+        broker: the answer that it was rendered with.
+    """
+    add_jobs(folder, broker)
+    change(folder / "src/config/settings/celery.py", SCHEDULE, TICK)
+    variables = {"CELERY_CONCURRENCY": str(CONCURRENCY), "BROKER_PASSWORD": "secret-word"}
+    with stack(folder, **variables) as running:
+        began = time.monotonic()
+        running.compose("build", "app", timeout=900)
+        built = time.monotonic()
+        running.compose("up", "--detach", "--wait", "broker", "app", "worker")
+        print(f"\n{broker}: built in {built - began:.0f} s, up in {time.monotonic() - built:.0f} s")
+        console = Console(running.container("app"))
+        try:
+            yield Jobs(broker, running, console)
+        finally:
+            console.end()
+
+
+def kill_main(site: Jobs, service: str = "worker") -> None:
+    """Kill the main process of a container as the kernel does when memory ends: its restart policy starts it again."""
+    code = (
+        "import os, pathlib, re\nfor path in pathlib.Path('/proc').glob('[0-9]*/status'):\n"
+        "    if re.search(r'^PPid:\\t1$', path.read_text(), re.M): os.kill(int(path.parent.name), 9)"
+    )
+    docker("exec", "--detach", site.stack.container(service), "python", "-c", code)
