@@ -256,15 +256,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     kept = set(units.values())
     if tier := config.getoption("--tier"):
         kept = {unit for unit in kept if unit.startswith(f"{tier}/")}
-    if config.getoption("--shard"):
-        number, count = map(int, config.getoption("--shard").split("/"))
-        kept = lanes.shard(kept, number, count)
     chosen: list[list[str]] = [[], []]
     if config.getoption("--deep"):
         nightly = {unit for unit in units.values() if unit.startswith("nightly/")}
         taken, left = lanes.deep(nightly, lanes.changed(config.getoption("--base")))
         kept |= taken
         chosen = [sorted(taken), sorted(left)]
+    if config.getoption("--shard"):
+        number, count = map(int, config.getoption("--shard").split("/"))
+        kept = lanes.shard(kept, number, count)
     config.hook.pytest_deselected(items=[item for item in items if units[item] not in kept])
     order = {name: number for number, name in enumerate(lanes.longest_first(units.values()))}
     items[:] = [item for item in items if units[item] in kept]

@@ -18,7 +18,7 @@ from tools import need, run
 
 URL = "https://github.com/copier-django/copier-django"
 
-# What takes minutes, and is run by tests/test_development.py.
+# What takes minutes, and is run by landing/test_development.py.
 ELSEWHERE = {"docker compose exec app pdm run test", "docker compose exec app pdm run lint"}
 
 
@@ -117,16 +117,23 @@ def test_every_command_for_users_of_the_template_works(document: str, tmp_path: 
                 run(*words, cwd=where / "my-site", env=env, timeout=900)
                 continue
         if words[0] == "./run":
-            assert words[1] in {"demo", "test"}, "tests/test_run.py runs these"
+            assert words[1] in {"demo", "test"}, "test_run.py runs these"
             continue
         play(shlex.join(words), where, env)
 
 
 def test_the_commands_of_maintainers_work() -> None:
     listed = commands(ROOT / "docs/maintain.md")
-    # The first two are run by tests/test_run.py; soaking, which takes long, and relocking by a maintainer.
+    # The first three are run by test_run.py; soaking, which takes long, and relocking by a maintainer.
     measured = ["benchmarks/generate", "benchmarks/start", "benchmarks/build", "benchmarks/serve", "benchmarks/tasks"]
-    assert listed == ["./run test", "./run matrix", "./run soak", "pdm run relock --upgrade", *measured]
+    assert listed == [
+        "./run test",
+        "./run nightly --shard 1/5",
+        "./run matrix",
+        "./run soak",
+        "pdm run relock --upgrade",
+        *measured,
+    ]
     assert "copier copy --defaults" in run("benchmarks/generate", "1", cwd=ROOT)
     assert "pdm run dev to the first page" in run("benchmarks/start", "1", cwd=ROOT)
 

@@ -20,7 +20,7 @@ def clone(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_run_alone_lists_the_commands() -> None:
     printed = run("./run", cwd=ROOT)
-    assert all(f"  {command} " in printed for command in ("demo", "test", "matrix", "soak"))
+    assert all(f"  {command} " in printed for command in ("demo", "test", "nightly", "matrix", "soak"))
 
 
 def test_a_command_that_does_not_exist_is_named() -> None:
@@ -89,7 +89,9 @@ def test_demo_makes_a_project_and_serves_it(clone: Path, tmp_path: Path) -> None
 
 
 def test_the_other_commands_set_themselves_up_in_a_clone(clone: Path) -> None:
-    printed = run(clone / "run", "test", "tests/test_answers.py", "-k", "contract", cwd=clone, timeout=600)
+    printed = run(clone / "run", "test", "tests/static/test_questionnaire.py", "-k", "contract", cwd=clone, timeout=600)
     assert "1 passed" in printed
     printed = run(clone / "run", "matrix", "-k", "answers_are_kept and default", cwd=clone, timeout=600)
     assert "answer sets" in printed
+    printed = run(clone / "run", "nightly", "--shard", "1/5", "--collect-only", "--quiet", cwd=clone, timeout=600)
+    assert "tests/nightly/test_" in printed

@@ -4,20 +4,22 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 from clients import Plan
-from containers import docker, names, state
+from containers import docker, state
 from documents import commands
 from load import FIGURES, bounded
 from projects import add_app, copier, data
 from sockets import Crowd
 from stack import KNOWN, Stack, stack
 from tools import change, eventually, run, started
+
+pytestmark = pytest.mark.unit("site")
 
 SERVERS = ["gunicorn", "granian", "uwsgi", "uvicorn", "daphne", "hypercorn"]
 
@@ -139,61 +141,23 @@ def name(combination: tuple[str, bool]) -> str:
     return f"{server}, websockets" if websockets else server
 
 
-def build(server: str, websockets: bool, template: Path, project: Path, images: dict[str, str]) -> float:
-    """Make a project and its images. Returns the seconds that these took."""
+@pytest.fixture(scope="module", params=COMBINATIONS, ids=name)
+def site(request: pytest.FixtureRequest, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The stack that the tests of a server share, of two processors and three processes, with one container a service."""
+    server, websockets = request.param
     answers = {"app_server": server, "websockets": websockets, "redis": websockets, "celery_broker": "none", "frontend": "none"}
+    project = tmp_path_factory.mktemp("servers") / "project"
     copier("copy", "--quiet", "--defaults", *data(answers), template, project, cwd=project.parent)
     add_app(project, "probe")
     with (project / ".env").open("a") as variables:
         variables.write("WEB_CONCURRENCY=3\n")
-    began = time.monotonic()
-    run("docker", "compose", "--file", "compose.yml", "build", cwd=project, env=images, timeout=900)
-    return time.monotonic() - began
-
-
-@dataclass(frozen=True)
-class Build:
-    """A project that is being built: its folder, the variables that name its images, and the seconds that it takes."""
-
-    project: Path
-    images: dict[str, str]
-    seconds: Future[float]
-
-
-@pytest.fixture(scope="module")
-def builds(
-    request: pytest.FixtureRequest, template: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[tuple[str, bool], Build]]:
-    """The projects of all servers that are tried, each built while those before it are."""
-    calls = [item.callspec for item in request.session.items if isinstance(item, pytest.Function) and hasattr(item, "callspec")]
-    wanted = dict.fromkeys(
-        call.params["site"] for call in calls if "site" in call.params and call.params["site"] in COMBINATIONS
-    )
-    with contextlib.ExitStack() as stack:
-        pool = ThreadPoolExecutor(1)
-        stack.callback(pool.shutdown, cancel_futures=True)
-        found = {}
-        for server, websockets in wanted:
-            images = stack.enter_context(names())
-            project = tmp_path_factory.mktemp("servers") / "project"
-            found[server, websockets] = Build(
-                project, images, pool.submit(build, server, websockets, template, project, images)
-            )
-        yield found
-
-
-@pytest.fixture(scope="module", params=COMBINATIONS, ids=name)
-def site(request: pytest.FixtureRequest, builds: dict[tuple[str, bool], Build]) -> Iterator[Site]:
-    """The stack that the tests of a server share, of two processors and three processes, with one container a service."""
-    server, websockets = request.param
-    built = builds[server, websockets]
-    seconds = built.seconds.result()
-    images = {name: value for name, value in built.images.items() if name != "APP_NAME"}
-    with stack(built.project, **images, APP_CPUS="2") as running:
+    with stack(project, APP_CPUS="2") as running:
         began = time.monotonic()
-        running.compose("up", "--detach", "--wait", "--no-build")
+        running.compose("build", timeout=900, attempts=2)
+        built = time.monotonic()
+        running.compose("up", "--detach", "--wait", "--no-build", attempts=2)
         site = Site(server, websockets, running)
-        print(f"\n{site}: built in {seconds:.0f} s, up in {time.monotonic() - began:.0f} s")
+        print(f"\n{site}: built in {built - began:.0f} s, up in {time.monotonic() - built:.0f} s")
         yield site
 
 

@@ -16,6 +16,8 @@ from stack import request
 from tasks import BROKERS, CONCURRENCY, MAX_RECEIVES, VISIBILITY, Jobs, jobs, kill_main
 from tools import eventually
 
+pytestmark = pytest.mark.unit("site")
+
 
 @pytest.fixture(scope="module", params=BROKERS)
 def site(request: pytest.FixtureRequest, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:

@@ -8,7 +8,8 @@
 - ``writable``: services whose root file system is not read-only;
 - ``[words]``: a fact of ``questions/computed.yml``, and the expression of words that stand in a project where it is true, and
   leave no trace where it is false;
-- ``paths`` and ``deep``: a change of these paths of the template (or of the folder itself) runs these nightly modules, too.
+- ``paths`` and ``deep``: a change of these paths of the template (or of the folder itself) runs these nightly modules, or units
+  of them, such as ``test_tasks.py[sqs]``, too.
 """
 
 import re
@@ -50,7 +51,7 @@ class Component:
 
     def touched(self, path: str) -> bool:
         """Return whether a change of a path is one of it."""
-        ours = path.startswith(f"{self.folder}/")
+        ours = path.startswith(f"{self.folder}/") if self.choice else path == f"{self.folder}/test.toml"
         return ours or (path.startswith(("template/", "partials/")) and any(fnmatch(path, pattern) for pattern in self.paths))
 
 

@@ -12,7 +12,7 @@ from tools import free_port, run, serving, watching
 def commands(document: Path) -> list[str]:
     """Return the lines of the blocks marked ``sh``."""
     blocks = [token for token in MarkdownIt().parse(document.read_text()) if token.type == "fence"]
-    assert {block.info for block in blocks} <= {"sh", "ini", "dockerfile", "html", "python", "yaml", "console", "js"}, (
+    assert {block.info for block in blocks} <= {"sh", "ini", "dockerfile", "html", "python", "yaml", "console", "js", "toml"}, (
         f"{document} has a block of an unknown kind"
     )
     console = [block.content for block in blocks if block.info == "console"]

@@ -44,10 +44,15 @@ def unit(item: pytest.Item) -> str:
         function = f"{path}::{item.name.partition('[')[0]}"
         return f"static/{parameters.get('answers', function)}"
     marker = item.get_closest_marker("unit")
-    values = [str(parameters[name]) for name in marker.args if name in parameters] if marker is not None else []
+    values = [parameters[name] for name in marker.args if name in parameters] if marker is not None else []
     if (item.path.parent / "__init__.py").exists():
         return f"{tier(item)}/{path.parent}"
-    return f"{tier(item)}/{path}" + (f"[{', '.join(values)}]" if values else "")
+    return f"{tier(item)}/{path}" + (f"[{', '.join(map(_shown, values))}]" if values else "")
+
+
+def _shown(value: object) -> str:
+    """Return a parameter as it stands in the name of a unit."""
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def recorded() -> dict[str, float]:
@@ -90,8 +95,8 @@ def changed(base: str | None) -> list[str]:
     """Return the paths that differ from a base, committed or not.
 
     Args:
-        base: a revision. Without one it is where the branch left ``origin/main``, and on that branch itself (or without a remote)
-            the newest commit that is six hours older than the last.
+        base: a revision. Without one it is where the branch left ``origin/main``; on that branch itself, and without a remote,
+            the newest commit that is six hours older than the last: what is pushed was made since.
     """
 
     def git(*arguments: str) -> str:
@@ -117,11 +122,14 @@ def deep(names: Iterable[str], paths: list[str]) -> tuple[set[str], set[str]]:
     Returns:
         Those that fit into ``DEEP``, and those that are left to the nightly run.
     """
-    modules = {module for component in components() for path in paths if component.touched(path) for module in component.deep}
-    modules |= {Path(path).name for path in paths if path.startswith("tests/") and (ROOT / path).exists()}
+    named = {
+        name.rstrip("]") for component in components() for path in paths if component.touched(path) for name in component.deep
+    }
+    named |= {Path(path).name for path in paths if path.startswith("tests/") and (ROOT / path).exists()}
     known = recorded()
     wanted = sorted(
-        (name for name in names if Path(name.partition("[")[0]).name in modules), key=lambda n: known.get(n, UNKNOWN)
+        (name for name in names if name.removeprefix("nightly/").startswith(tuple(named))),
+        key=lambda one: known.get(one, UNKNOWN),
     )
     taken: set[str] = set()
     budget = float(DEEP)

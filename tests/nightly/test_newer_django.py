@@ -1,0 +1,32 @@
+"""The tests of a generated project on versions of Django that are newer than its own: what the next upgrade will meet."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from containers import Site, docker
+from tools import all_passed, run
+
+# By version: the answers, and the options of pytest. django-celery-beat allows no Django from 6.1 on.
+NEWER = {
+    "6.0": ("default", ["-W", "error"]),
+    "6.1": ("celery_beat=False", ["-W", "error"]),
+}
+
+
+@pytest.mark.parametrize("version", NEWER)
+def test_the_tests_of_a_project_pass_on_a_newer_django(
+    version: str, development: Callable[[str], Site], tmp_path: Path
+) -> None:
+    name, options = NEWER[version]
+    made = development(name)
+    image = f"{made.image}-django-{version}"
+    dockerfile = tmp_path / "Dockerfile"
+    install = f'RUN python -m pip --python /opt/venv/bin/python install --quiet --no-deps "django~={version}.0"'
+    uid, gid = made.folder.stat().st_uid, made.folder.stat().st_gid
+    dockerfile.write_text(f"FROM {made.image}\nUSER 0\n{install}\nUSER {uid}:{gid}\n")
+    run("docker", "build", "--tag", image, "--file", dockerfile, ".", cwd=tmp_path, attempts=3, timeout=600)
+    mounted = ["--network", "none", "--volume", f"{made.folder}:/app"]
+    version_of = ["python", "-c", "import django; print(django.__version__)"]
+    assert docker("run", "--rm", *mounted, image, *version_of).startswith(f"{version}.")
+    print(all_passed(docker("run", "--rm", *mounted, image, "pdm", "run", "test", *options)))
