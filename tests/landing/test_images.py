@@ -109,7 +109,8 @@ def test_nothing_of_the_build_is_left_in_the_image(default_images: Site) -> None
 
 
 def test_the_site_is_healthy_with_nothing_but_its_data_to_write(running: str, default_images: Site) -> None:
-    assert get(f"{published(running)}/health/live") == (200, get(f"{published(running)}/health/live")[1])
+    status, body = get(f"{published(running)}/health/live")
+    assert (status, json.loads(body)["live"]) == (200, True)
     docker("exec", running, "python", "src/manage.py", "migrate", "--verbosity", "0")
     docker("exec", running, "python", "src/manage.py", "doctor")
     assert get(f"{published(running)}/health/ready")[0] == 200
@@ -198,11 +199,8 @@ def test_mirrors_are_the_defaults_of_arguments(render: Callable[[str], Path]) ->
         found[name] = dict(re.findall(r"^ARG (PIP_INDEX_URL|NPM_CONFIG_REGISTRY|DEBIAN_MIRROR)=?(.*)$", text, re.MULTILINE))
     assert set(found["default"].values()) == {""}
     assert found["default"].keys() == found["mirrors=china"].keys()
-    assert found["mirrors=china"] == {
-        "PIP_INDEX_URL": "https://pypi.tuna.tsinghua.edu.cn/simple",
-        "NPM_CONFIG_REGISTRY": "https://registry.npmmirror.com",
-        "DEBIAN_MIRROR": "https://mirrors.tuna.tsinghua.edu.cn",
-    }
+    assert all(mirror.startswith("https://") for mirror in found["mirrors=china"].values())
+    assert len(set(found["mirrors=china"].values())) == 3
 
 
 def test_the_image_is_small(default_images: Site) -> None:

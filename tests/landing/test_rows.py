@@ -19,7 +19,7 @@ from notes import NOTES, note, notes
 from projects import add_app
 from questionnaire import RULES, STACK_ROWS, Answers, answers_of
 from sockets import Crowd, connected
-from stack import Stack, failing, ready, stack
+from stack import Stack, failing, stack
 from tasks import NUMBERS, VISIBILITY, Console, add_jobs
 from tools import eventually, run
 
@@ -120,7 +120,7 @@ def test_doctor_names_exactly_what_a_stopped_service_breaks(row: Row) -> None:
             row.stack.compose("start", service)
         eventually(lambda: row.well(service), f"{service} is not back", 60)  # noqa: B023
     if new:
-        eventually(lambda: ready(row.stack) == (200, []), "the site is not ready again")
+        row.stack.wait(NOTES)
         row.stack.manage("doctor")
 
 

@@ -77,6 +77,6 @@ def test_a_component_that_is_chosen_has_its_lines_of_doctor_and_its_services() -
     assert doctor_lines(full) == {"database", "cache", "broker", "websockets", "mail", "static", "proxy"}
     assert stops(full)["redis"] == {"cache", "websockets"}
     small = RULES.full({"redis": False, "celery_broker": "none"})
-    assert doctor_lines(small) == {"database", "websockets", "mail", "static", "proxy"}
+    assert doctor_lines(small) == {"database", "cache", "websockets", "mail", "static", "proxy"}
     assert stops(small) == {"db": {"database"}, "nginx": {"proxy"}}
     assert {fact for component in components() for fact in component.words} <= QUESTIONS.keys()

@@ -21,7 +21,7 @@ from functools import cache
 from questionnaire import QUESTIONS, ROOT, Answers
 
 # What every project has.
-DOCTOR = ("mail", "static")
+DOCTOR = ("cache", "mail", "static")
 
 
 @dataclass(frozen=True, eq=False)

@@ -235,7 +235,7 @@ def test_the_start_page_is_told_its_state_and_survives_restarts(site: Stack, pag
         print(
             f"{service} is restarted after {time.monotonic() - began - seconds:.1f} s, the state is there after {seconds:.1f} s more"
         )
-        page.locator("[data-lost]").wait_for(state="hidden")
+        page.locator("p[data-lost]").wait_for(state="hidden")
         page.locator("[data-component=cache][data-works=yes]").wait_for()
     assert page.evaluate("window.stays"), "the page was loaded again"
     assert set(watched.urls) == {site.url.replace("http", "ws") + "/ws/components/"}
