@@ -340,8 +340,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     for said, chosen in zip(("deep tests of what changed", "left to ./run nightly"), collected["deep"], strict=True):
         if chosen:
             terminalreporter.line(f"{said}: {', '.join(chosen)}")
-    if config.getoption("--record") and not terminalreporter.stats.get("failed"):
-        lanes.record({name: seconds for name, seconds in took.items() if not name.startswith("static/")})
+    if config.getoption("--record"):
+        broken = {units.get(report.nodeid) for report in reports if report.outcome == "failed"}
+        lanes.record({name: seconds for name, seconds in took.items() if not name.startswith("static/") and name not in broken})
     if config.getoption("--table"):
         _table(terminalreporter)
 
