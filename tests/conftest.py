@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -63,11 +64,12 @@ def render(template: Path) -> Callable[[str], Path]:
     kept = ROOT / ".run" / "rendered"
     folder = kept / digest.hexdigest()[:16]
     with lanes.locked(ROOT / ".run", "rendered"):
-        # Of earlier states nothing stays.
-        for other in kept.glob("*"):
-            if other != folder:
-                shutil.rmtree(other)
         folder.mkdir(parents=True, exist_ok=True)
+        os.utime(folder)
+        # What nobody has used for a day goes; another run may be at work with another state of the template.
+        for other in kept.iterdir():
+            if other.stat().st_mtime < time.time() - 86_400:
+                shutil.rmtree(other)
 
     def render_once(name: str) -> Path:
         def copy(target: Path) -> None:
