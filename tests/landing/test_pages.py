@@ -8,7 +8,7 @@ import pytest
 from browsers import SCREENSHOTS, WIDTHS, violations
 from playwright.sync_api import Browser, Page, Request, WebSocketRoute
 from projects import APPS, PRODUCTION, add_app
-from questionnaire import SETS
+from questionnaire import answers_of
 from tools import free_port, run, serving
 
 # How the pages get their stylesheet and scripts: built by gulp, with a pipeline that was never run, and with none.
@@ -104,7 +104,7 @@ def test_a_page_is_whole_at_every_width_and_in_both_schemes(
     # The status of the page itself is no surprise.
     assert [text for text in complaints if f"status of {status}" not in text] == []
     assert page.locator("h1").count() == 1
-    assert SETS[LOOKS[look]].get("project_name", "My Site") in page.title()
+    assert answers_of(LOOKS[look]).get("project_name", "My Site") in page.title()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the page is wider than the screen"
     assert page.evaluate("document.querySelectorAll('style, [style], script:not([src])').length") == 0
     SCREENSHOTS.mkdir(exist_ok=True)

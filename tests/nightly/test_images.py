@@ -15,7 +15,7 @@ from containers import Site, answering, cached, clone, container, docker, inspec
 from documents import commands
 from load import bounded
 from projects import ISOLATED, commit
-from questionnaire import RULES, SETS
+from questionnaire import RULES, answers_of
 from tools import all_passed, change, eventually, get, need, run
 
 STAGES = ["python_builder", "node_builder", "gulp_builder", "django_builder", "dev", "prod", "nginx"]
@@ -91,7 +91,7 @@ def test_the_image_of_development_serves_what_is_mounted(
 def test_the_tests_of_a_project_pass_in_its_image_of_development(name: str, development: Callable[[str], Site]) -> None:
     made = development(name)
     printed = docker("run", "--rm", "--network", "none", "--volume", f"{made.folder}:/app", made.image, "pdm", "run", "test")
-    full = RULES.full(SETS[name])
+    full = RULES.full(answers_of(name))
     assert f"python {full['python_version']}." in printed
     print(all_passed(printed))
 
