@@ -13,7 +13,7 @@ from containers import HARDENED, PRODUCED, Site, cached, clone, container, docke
 from documents import commands
 from load import bounded
 from packaging.markers import Marker
-from projects import git
+from projects import git, program
 from tools import change, eventually, get, run
 
 Source = Callable[..., Site]
@@ -62,27 +62,8 @@ def test_the_image_says_what_it_is(default_images: Site) -> None:
     assert (label["title"], label["licenses"]) == ("my_site", "MIT")
 
 
-# Run inside: every module that can be compiled is, by a file that is never compared with its source (PEP 552).
-COMPILED = """
-import importlib.util, sys
-from pathlib import Path
-wrong, good = [], 0
-for path in [*Path("/opt/venv/lib").rglob("*.py"), *Path("/app/src").rglob("*.py")]:
-    module = Path(importlib.util.cache_from_source(path))
-    if module.exists() and int.from_bytes(module.read_bytes()[4:8], "little") == 0b01:
-        good += 1
-        continue
-    try:
-        compile(path.read_bytes(), path, "exec")
-    except SyntaxError:
-        continue
-    wrong.append(str(path))
-print(good, *wrong)
-"""
-
-
 def test_every_module_is_compiled_for_good(default_images: Site) -> None:
-    good, *wrong = docker("run", "--rm", default_images.image, "python", "-c", COMPILED).split()
+    good, *wrong = docker("run", "--rm", default_images.image, "python", "-c", program("compiled")).split()
     print(f"{good} modules")
     assert not wrong
     assert int(good) > 1000

@@ -14,7 +14,7 @@ from clients import Plan
 from containers import docker, state
 from documents import commands
 from load import FIGURES, bounded
-from projects import add_app, copier, data
+from projects import add_app, copier, data, program
 from sockets import Crowd
 from stack import KNOWN, Stack, stack
 from tools import change, eventually, run, started
@@ -301,17 +301,8 @@ def test_a_wrong_number_stops_a_server_with_one_line(site: Site) -> None:
 
 
 def test_nothing_listens_but_what_is_meant(site: Site) -> None:
-    script = """
-from pathlib import Path
-for name in ("tcp", "tcp6"):
-    for line in Path("/proc/net", name).read_text().splitlines()[1:]:
-        _, local, _, state, *_ = line.split()
-        if state == "0A":
-            address, port = local.split(":")
-            print(address, int(port, 16))
-"""
     for service in site.services:
-        printed = site.stack.execute(service, "python", "-c", script)
+        printed = site.stack.execute(service, "python", "-c", program("listening"))
         # Docker's own name server is 127.0.0.11, at any port.
         heard = {tuple(line.split()) for line in printed.splitlines()}
         heard = {(address, port) for address, port in heard if address != "0B00007F"}

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from containers import docker
+from containers import docker, kill_main
 from load import FIGURES, bounded
 from projects import copier, data
 from stack import request
-from tasks import BROKERS, CONCURRENCY, MAX_RECEIVES, VISIBILITY, Jobs, jobs, kill_main
+from tasks import BROKERS, CONCURRENCY, MAX_RECEIVES, VISIBILITY, Jobs, jobs
 from tools import eventually
 
 pytestmark = pytest.mark.unit("site")
@@ -62,7 +62,7 @@ def test_a_worker_that_is_killed_loses_no_task_and_does_none_twice(site: Jobs) -
             site.stack.compose("start", "worker")
         else:
             before = site.stack.inspect("worker")["RestartCount"]
-            kill_main(site)
+            kill_main(site.stack.container("worker"))
             eventually(lambda: restarted(site, before), "it is not started again")  # noqa: B023
     killed = time.monotonic()
     eventually(lambda: site.rows("killed") == len(keys), f"only {site.rows('killed')} are done", VISIBILITY + 60)

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from projects import PRODUCTION, git
+from projects import PRODUCTION, git, program
 from questionnaire import ROOT
 from tools import eventually, need, run
 
@@ -117,6 +117,11 @@ def names() -> Iterator[dict[str, str]]:
         yield named
     finally:
         remove(named["APP_NAME"])
+
+
+def kill_main(name: str) -> None:
+    """Kill the main process of a container as the kernel does when memory ends: its restart policy starts it again."""
+    docker("exec", "--detach", name, "python", "-c", program("kill_main"))
 
 
 @contextlib.contextmanager

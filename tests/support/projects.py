@@ -74,6 +74,11 @@ def snapshot(folder: Path) -> Path:
 APPS = ROOT / "tests" / "apps"
 
 
+def program(name: str) -> str:
+    """Return the text of a program of ``tests/apps/programs``, for ``python -c`` in a container."""
+    return (APPS / "programs" / f"{name}.py").read_text()
+
+
 def add_app(project: Path, name: str) -> str:
     """Add an application of ``tests/apps`` to a project, as its owner would.
 

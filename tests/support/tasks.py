@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from containers import docker
-from projects import add_app
+from projects import add_app, program
 from stack import Stack, stack
 from tools import change, clean_environment, eventually
 
@@ -39,28 +39,6 @@ NUMBERS = {
 SCHEDULE = "CELERY_BEAT_SCHEDULE = {"
 TICK = f'{SCHEDULE}\n    "tick": {{"task": "my_site.jobs.tasks.tick", "schedule": timedelta(seconds=2)}},'
 
-# Reads an expression a line, and prints what became of it; what else is printed has no mark.
-CONSOLE = """
-import json, sys, time
-from datetime import timedelta
-import django
-django.setup()
-from django.conf import settings
-from django.utils import timezone
-from my_site.core.celery import broker
-from my_site.jobs import models, tasks
-for line in sys.stdin:
-    answer = {"error": "", "message": "", "value": None}
-    began = time.monotonic()
-    try:
-        answer["value"] = eval(json.loads(line))
-    except Exception as error:
-        answer["error"] = f"{type(error).__module__}.{type(error).__qualname__}"
-        answer["message"] = str(error)
-    answer["seconds"] = time.monotonic() - began
-    print("ANSWER", json.dumps(answer, default=str), flush=True)
-"""
-
 
 def add_jobs(project: Path, broker: str) -> None:
     """Add the application to a project, as its owner would, with numbers at which faults show soon."""
@@ -85,7 +63,7 @@ class Console:
     def __init__(self, container: str) -> None:
         """Start it where the site runs."""
         self.process = subprocess.Popen(
-            ["docker", "exec", "--interactive", container, "python", "-u", "-c", CONSOLE],
+            ["docker", "exec", "--interactive", container, "python", "-u", "-c", program("console")],
             env=clean_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -228,12 +206,3 @@ def jobs(folder: Path, broker: str) -> Iterator[Jobs]:
             yield Jobs(broker, running, console)
         finally:
             console.end()
-
-
-def kill_main(site: Jobs, service: str = "worker") -> None:
-    """Kill the main process of a container as the kernel does when memory ends: its restart policy starts it again."""
-    code = (
-        "import os, pathlib, re\nfor path in pathlib.Path('/proc').glob('[0-9]*/status'):\n"
-        "    if re.search(r'^PPid:\\t1$', path.read_text(), re.M): os.kill(int(path.parent.name), 9)"
-    )
-    docker("exec", "--detach", site.stack.container(service), "python", "-c", code)

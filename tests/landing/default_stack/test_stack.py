@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
-from containers import container, docker
+from containers import container, docker, kill_main
 from load import FIGURES, Load, Sample, bounded, percentile, together
 from notes import NOTES, note, notes
 from projects import copier
@@ -184,13 +184,9 @@ def test_the_proxy_finds_the_site_at_a_new_address(running: Stack) -> None:
 
 
 def test_a_site_that_is_killed_comes_back_by_itself(running: Stack) -> None:
-    code = (
-        "import os, pathlib, re\nfor path in pathlib.Path('/proc').glob('[0-9]*/status'):\n"
-        "    if re.search(r'^PPid:\\t1$', path.read_text(), re.M): os.kill(int(path.parent.name), 9)"
-    )
     before = running.inspect("app")["RestartCount"]
     began = time.monotonic()
-    docker("exec", "--detach", running.container("app"), "python", "-c", code)
+    kill_main(running.container("app"))
     eventually(lambda: running.inspect("app")["RestartCount"] == before + 1, "it does not start again", 10)
     running.wait(NOTES, patience=15)
     seconds = time.monotonic() - began
