@@ -28,7 +28,7 @@ from xdist.scheduler import LoadScopeScheduling
 PNPM = re.compile(r"^pnpm_version:.*?default: \"(.+?)\"", re.MULTILINE | re.DOTALL)
 
 # What an answer set is rendered from; with other contents, all of them are rendered again.
-SOURCES = ("copier.yml", "questions", "partials", "components", "template")
+SOURCES = ("copier.yml", "questions", "partials", "template", "pdm.lock")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -76,7 +76,8 @@ def render(template: Path) -> Callable[[str], Path]:
             shutil.rmtree(target, ignore_errors=True)
             run_copy(str(template), target, data=answers_of(name), defaults=True, quiet=True, vcs_ref="1.0.0", settings=None)
 
-        return lanes.once(folder, re.sub(r"\W+", "-", name).strip("-").lower(), copy)
+        digest = hashlib.sha256(json.dumps(answers_of(name), sort_keys=True).encode()).hexdigest()[:8]
+        return lanes.once(folder, re.sub(r"\W+", "-", f"{name} {digest}").strip("-").lower(), copy)
 
     return render_once
 
@@ -245,6 +246,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--table", action="store_true", help="print answer sets and checks as a table")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse, in a sentence, a shard or a base that there is not, before anything is collected."""
+    try:
+        if config.getoption("--shard"):
+            lanes.shard_of(config.getoption("--shard"))
+        if config.getoption("--deep"):
+            lanes.changed(config.getoption("--base"))
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give a test that asks for ``answers`` all answer sets by name; for ``host_row`` or ``stack_row`` those rows."""
     for argument, rows in (("answers", SETS), ("host_row", HOST_ROWS), ("stack_row", STACK_ROWS)):
@@ -265,7 +277,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         kept |= taken
         chosen = [sorted(taken), sorted(left)]
     if config.getoption("--shard"):
-        number, count = map(int, config.getoption("--shard").split("/"))
+        number, count = lanes.shard_of(config.getoption("--shard"))
         kept = lanes.shard(kept, number, count)
     config.hook.pytest_deselected(items=[item for item in items if units[item] not in kept])
     order = {name: number for number, name in enumerate(lanes.longest_first(units.values()))}
@@ -273,7 +285,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: 0 if lanes.tier(item) == "static" else 1 + order[units[item]])
     # The process that divides the tests and prints the summary collects nothing by itself where there are lanes.
     collected = {"units": {item.nodeid: units[item] for item in items}, "deep": chosen}
-    (_base(config) / "collected.json").write_text(json.dumps(collected))
+    # Each process has found the same: what it writes replaces that of another one whole.
+    written = _base(config) / f"collected-{os.getpid()}.json"
+    written.write_text(json.dumps(collected))
+    written.replace(_base(config) / "collected.json")
     _collected(config)
 
 
@@ -313,7 +328,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     for name in (base / "shared").glob("images-*"):
         remove(name.name.removeprefix("images-"))
     shutil.rmtree(base / "shared", ignore_errors=True)
-    if works("docker"):
+    if os.environ.get("CI") and works("docker"):
         docker("builder", "prune", "--force", "--max-used-space", KEPT)
 
 
@@ -343,7 +358,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         if chosen:
             terminalreporter.line(f"{said}: {', '.join(chosen)}")
     if config.getoption("--record"):
-        broken = {units.get(report.nodeid) for report in reports if report.outcome == "failed"}
+        broken = {units.get(report.nodeid) for report in reports if report.outcome != "passed"}
         lanes.record({name: seconds for name, seconds in took.items() if not name.startswith("static/") and name not in broken})
     if config.getoption("--table"):
         _table(terminalreporter)

@@ -131,7 +131,7 @@ def test_the_commands_of_maintainers_work() -> None:
         "./run nightly --shard 1/5",
         "./run matrix",
         "./run soak",
-        "pdm run relock --upgrade",
+        "./run pdm run relock --upgrade",
         *measured,
     ]
     assert "copier copy --defaults" in run("benchmarks/generate", "1", cwd=ROOT)

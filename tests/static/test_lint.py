@@ -104,6 +104,8 @@ def test_the_documentation_builds_without_a_broken_link(tmp_path: Path) -> None:
 def test_the_template_has_no_trace_of_a_machine() -> None:
     for name in git("ls-files", cwd=ROOT).splitlines():
         # Builders of images are root's, whose caches are at home.
+        if not (ROOT / name).exists():
+            continue
         text = (ROOT / name).read_text(errors="ignore").replace("target=/root/", "")
         found = re.findall(r"/wor[k]/|/roo[t]/|\bstand-?in[s]?\b", text)
         assert not found or name == ".ci/run", f"{name} holds {found}"

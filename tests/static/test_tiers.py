@@ -1,12 +1,13 @@
 """How the tests are divided: shards, deep tests of what changed, and the files that say what tests know of components."""
 
-import subprocess
+from pathlib import Path
 
 import lanes
 import pytest
+from projects import commit
 from questionnaire import QUESTIONS, ROOT, RULES, choices
 
-from components import Component, components, doctor_lines, stops
+from components import UNASKED, Component, components, doctor_lines, read, stops
 
 
 def test_shards_hold_every_unit_once() -> None:
@@ -48,28 +49,53 @@ def test_deep_tests_that_do_not_fit_are_left_to_the_nightly_run(monkeypatch: pyt
     assert left == {"nightly/test_tasks.py[redis]"}
 
 
-def test_what_changed_is_what_differs_from_the_base() -> None:
-    shown = subprocess.run(
-        ["git", "show", "--name-only", "--format=", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert {*shown.stdout.splitlines()} <= {*lanes.changed("HEAD~1")}
+def test_what_changed_is_what_differs_from_the_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes, "ROOT", tmp_path)
+    (tmp_path / "kept").touch()
+    commit(tmp_path, "Base", tag="base")
+    (tmp_path / "committed").touch()
+    commit(tmp_path, "Change")
+    (tmp_path / "new").touch()
+    assert lanes.changed("base") == ["committed", "new"]
+    with pytest.raises(ValueError, match="nonsense is no revision"):
+        lanes.changed("nonsense")
 
 
 @pytest.mark.parametrize("component", components(), ids=lambda component: component.folder)
 def test_a_component_is_a_choice_that_exists_and_names_tests_that_exist(component: Component) -> None:
     listed = choices().get(component.axis)
-    values = {"yes" if value is True else "no" if value is False else value for value in listed or []}
-    assert listed is None or not component.choice or component.choice in values
+    assert listed is not None or component.axis in UNASKED, f"{component.folder}: there is no question {component.axis}"
+    if listed is not None and component.choice:
+        values = ["yes" if value is True else "no" if value is False else value for value in listed]
+        assert component.choice in values, f"{component.folder}: the choices of {component.axis} are {values}"
     for module in component.deep:
         assert list((ROOT / "tests").glob(f"*/{module.partition('[')[0]}")), f"{component.folder} names {module}"
 
 
-def test_every_choice_that_is_made_of_files_says_what_tests_need_to_know() -> None:
-    axes = {component.axis for component in components()}
-    known = {(component.axis, component.choice) for component in components()}
-    for axis, values in choices().items():
-        for value in values if axis in axes else []:
-            assert value in {"none", False} or (axis, "yes" if value is True else value) in known
+def test_every_choice_says_what_tests_need_to_know() -> None:
+    for axis in {component.axis for component in components()} & {*choices()}:
+        for value in choices()[axis]:
+            choice = "yes" if value is True else value
+            path = ROOT / "components" / axis / str(choice) / "test.toml"
+            assert value in {"none", False} or path.exists(), (
+                f"write {path.relative_to(ROOT)}: docs/maintain.md says what is in it"
+            )
+
+
+def test_a_file_of_a_component_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    for text, reason in (
+        ("wrods = {}", "wrods"),
+        ("[words]\nno_fact = 'x'", "no_fact"),
+        ("deep = 'test_tasks.py'", "deep has to be a list"),
+        ("[stops]\nredis = 'cache'", "stops"),
+        ("[words]\nsqs = '('", "sqs"),
+        ("stops =", "test.toml"),
+    ):
+        path = tmp_path / "test.toml"
+        path.write_text(text)
+        with pytest.raises(ValueError, match=reason) as refused:
+            read(path, "axis", "choice")
+        assert str(path) in str(refused.value)
 
 
 def test_a_component_that_is_chosen_has_its_lines_of_doctor_and_its_services() -> None:

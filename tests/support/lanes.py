@@ -67,6 +67,18 @@ def record(durations: dict[str, float]) -> None:
     DURATIONS.write_text(json.dumps(dict(sorted(merged.items())), indent=1, ensure_ascii=False) + "\n")
 
 
+def shard_of(text: str) -> tuple[int, int]:
+    """Read the number of a shard and how many there are.
+
+    Raises:
+        ValueError: it is not written as 2/5, or there is no such shard.
+    """
+    number, _, count = text.partition("/")
+    if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise ValueError(f"--shard {text}: write the number of a shard and how many there are, such as 2/5")
+    return int(number), int(count)
+
+
 def longest_first(names: Iterable[str]) -> list[str]:
     """Return units in the order in which lanes take them: what takes longest begins first."""
     known = recorded()
@@ -97,17 +109,22 @@ def changed(base: str | None) -> list[str]:
     Args:
         base: a revision. Without one it is where the branch left ``origin/main``; on that branch itself, and without a remote,
             the newest commit that is six hours older than the last: what is pushed was made since.
+
+    Raises:
+        ValueError: the base is no revision here.
     """
 
     def git(*arguments: str) -> str:
         return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
     head = git("rev-parse", "HEAD")
+    if base and not git("rev-parse", "--verify", "--quiet", f"{base}^{{commit}}"):
+        raise ValueError(f"{base} is no revision of this checkout: fetch it, or name another base")
     if not base:
         base = git("merge-base", "HEAD", "origin/main")
-    if not base or base == head:
-        moment = int(git("show", "--no-patch", "--format=%ct", "HEAD") or 0) - 6 * 3600
-        base = git("rev-list", "--max-count=1", f"--before={moment}", "HEAD") or head
+        if base in {"", head}:
+            moment = int(git("show", "--no-patch", "--format=%ct", "HEAD") or 0) - 6 * 3600
+            base = git("rev-list", "--max-count=1", f"--before={moment}", "HEAD") or head
     tracked = git("diff", "--name-only", base).splitlines()
     return tracked + git("ls-files", "--others", "--exclude-standard").splitlines()
 
@@ -125,7 +142,8 @@ def deep(names: Iterable[str], paths: list[str]) -> tuple[set[str], set[str]]:
     named = {
         name.rstrip("]") for component in components() for path in paths if component.touched(path) for name in component.deep
     }
-    named |= {Path(path).name for path in paths if path.startswith("tests/") and (ROOT / path).exists()}
+    edited = (Path(path).parts for path in paths if (ROOT / path).exists())
+    named |= {"/".join(parts[2:]) for parts in edited if parts[:2] in {("tests", "landing"), ("tests", "nightly")}}
     known = recorded()
     wanted = sorted(
         (name for name in names if name.removeprefix("nightly/").startswith(tuple(named))),
