@@ -5,6 +5,8 @@ import json
 import os
 import re
 import shutil
+import signal
+import subprocess
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -15,7 +17,7 @@ from typing import Any
 import lanes
 import pytest
 from browsers import AXE
-from containers import KEPT, Site, docker, fresh_names, names, remove
+from containers import KEPT, MARKS, Site, fresh_names, names, remove
 from copier import run_copy
 from playwright.sync_api import Browser, sync_playwright
 from projects import ISOLATED, add_app, commit, git, snapshot
@@ -39,12 +41,13 @@ def _isolated() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", autouse=True)
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of all lanes together, for what is made once (``lanes.once``)."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
     folder.mkdir(exist_ok=True)
+    os.environ[MARKS] = str(folder)
     return folder
 
 
@@ -69,7 +72,8 @@ def render(template: Path) -> Callable[[str], Path]:
         # What nobody has used for a day goes; another run may be at work with another state of the template.
         for other in kept.iterdir():
             if other.stat().st_mtime < time.time() - 86_400:
-                shutil.rmtree(other)
+                # Under another name first: what is half removed must not be taken for a state of the template.
+                shutil.rmtree(other.rename(kept / f"old-{os.getpid()}-{other.name}"))
 
     def render_once(name: str) -> Path:
         def copy(target: Path) -> None:
@@ -247,7 +251,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse, in a sentence, a shard or a base that there is not, before anything is collected."""
+    """Refuse, in a sentence, what cannot be done, before anything is collected; and end orderly when the run is terminated."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if config.getoption("--record") and (config.option.keyword or any("::" in path for path in config.args)):
+        raise pytest.UsageError("--record takes whole units: leave out -k and ::, or leave out --record")
     try:
         if config.getoption("--shard"):
             lanes.shard_of(config.getoption("--shard"))
@@ -321,15 +328,24 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Take away what the lanes made once for all of them, when the last of them has ended."""
+    """Take away what the lanes made once for all of them, and what one of them left, when the last of them has ended."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         return
-    base = session.config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
-    for name in (base / "shared").glob("images-*"):
-        remove(name.name.removeprefix("images-"))
-    shutil.rmtree(base / "shared", ignore_errors=True)
+    folder = _base(session.config) / "shared"
+    for mark in folder.glob("images-*"):
+        try:
+            remove(mark.name.removeprefix("images-"))
+        except AssertionError as error:
+            # The summary of the tests is worth more than an exception here.
+            session.config.stash.setdefault(LEFT, []).append(str(error))
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+    shutil.rmtree(folder, ignore_errors=True)
     if os.environ.get("CI") and works("docker"):
-        docker("builder", "prune", "--force", "--max-used-space", KEPT)
+        subprocess.run(["docker", "builder", "prune", "--force", "--max-used-space", KEPT], capture_output=True, check=False)
+
+
+# What could not be taken away at the end.
+LEFT = pytest.StashKey[list[str]]()
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
@@ -357,6 +373,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     for said, chosen in zip(("deep tests of what changed", "left to ./run nightly"), collected["deep"], strict=True):
         if chosen:
             terminalreporter.line(f"{said}: {', '.join(chosen)}")
+    for left in config.stash.get(LEFT, []):
+        terminalreporter.line(f"not removed: {left}")
     if config.getoption("--record"):
         broken = {units.get(report.nodeid) for report in reports if report.outcome != "passed"}
         lanes.record({name: seconds for name, seconds in took.items() if not name.startswith("static/") and name not in broken})

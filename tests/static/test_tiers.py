@@ -49,6 +49,13 @@ def test_deep_tests_that_do_not_fit_are_left_to_the_nightly_run(monkeypatch: pyt
     assert left == {"nightly/test_tasks.py[redis]"}
 
 
+def test_every_process_chooses_the_same_deep_tests() -> None:
+    names = [f"nightly/test_tasks.py[{number}]" for number in range(40)]
+    paths = ["tests/nightly/test_tasks.py"]
+    assert lanes.deep(names, paths) == lanes.deep(names[::-1], paths)
+    assert lanes.deep(names, paths)[1]
+
+
 def test_what_changed_is_what_differs_from_the_base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lanes, "ROOT", tmp_path)
     (tmp_path / "kept").touch()

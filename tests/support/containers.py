@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import hashlib
 import json
+import os
 import re
 import secrets
 import tarfile
@@ -17,6 +18,9 @@ from typing import Any
 from projects import PRODUCTION, git, program
 from questionnaire import ROOT
 from tools import eventually, need, run
+
+# The variable that names the folder of all lanes, in which each name has a file while something has it.
+MARKS = "TESTS_SHARED"
 
 # What BuildKit keeps of builds: a run of all tests makes more layers than a disk may hold. What was used last stays.
 KEPT = "20gb"
@@ -113,10 +117,14 @@ def remove(name: str) -> None:
 def names() -> Iterator[dict[str, str]]:
     """Yield fresh names; all that has them goes at the end."""
     named = fresh_names()
+    # What is left when a run is killed: the session removes it at its end.
+    mark = Path(os.environ[MARKS]) / f"images-{named['APP_NAME']}"
+    mark.touch()
     try:
         yield named
     finally:
         remove(named["APP_NAME"])
+        mark.unlink(missing_ok=True)
 
 
 def kill_main(name: str) -> None:

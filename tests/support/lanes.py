@@ -118,14 +118,16 @@ def changed(base: str | None) -> list[str]:
         return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
     head = git("rev-parse", "HEAD")
-    if base and not git("rev-parse", "--verify", "--quiet", f"{base}^{{commit}}"):
-        raise ValueError(f"{base} is no revision of this checkout: fetch it, or name another base")
-    if not base:
-        base = git("merge-base", "HEAD", "origin/main")
-        if base in {"", head}:
+    if base:
+        found = git("rev-parse", "--verify", "--quiet", f"{base}^{{commit}}")
+        if not found:
+            raise ValueError(f"{base} is no revision of this checkout: fetch it, or name another base")
+    else:
+        found = git("merge-base", "HEAD", "origin/main")
+        if found in {"", head}:
             moment = int(git("show", "--no-patch", "--format=%ct", "HEAD") or 0) - 6 * 3600
-            base = git("rev-list", "--max-count=1", f"--before={moment}", "HEAD") or head
-    tracked = git("diff", "--name-only", base).splitlines()
+            found = git("rev-list", "--max-count=1", f"--before={moment}", "HEAD") or head
+    tracked = git("diff", "--name-only", found, "--").splitlines()
     return tracked + git("ls-files", "--others", "--exclude-standard").splitlines()
 
 
@@ -147,7 +149,7 @@ def deep(names: Iterable[str], paths: list[str]) -> tuple[set[str], set[str]]:
     known = recorded()
     wanted = sorted(
         (name for name in names if name.removeprefix("nightly/").startswith(tuple(named))),
-        key=lambda one: known.get(one, UNKNOWN),
+        key=lambda one: (known.get(one, UNKNOWN), one),
     )
     taken: set[str] = set()
     budget = float(DEEP)
