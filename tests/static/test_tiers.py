@@ -17,6 +17,15 @@ def test_shards_hold_every_unit_once() -> None:
     assert all(shards)
 
 
+def test_a_unit_that_was_never_recorded_is_expected_to_take_what_others_of_its_module_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lanes, "recorded", lambda: {"landing/test_host.py[one]": 90.0, "nightly/test_host.py[two]": 110.0})
+    assert lanes.expected("nightly/test_host.py[two]") == 110
+    assert lanes.expected("nightly/test_host.py[three]") == 100
+    assert lanes.expected("nightly/test_docs.py") == lanes.UNKNOWN
+
+
 def test_shards_are_even_by_recorded_durations(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lanes, "recorded", lambda: {"long": 100.0, "a": 40.0, "b": 30.0, "c": 30.0})
     assert lanes.shard(["a", "b", "c", "long"], 1, 2) == {"long"}

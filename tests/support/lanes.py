@@ -20,8 +20,8 @@ DURATIONS = TESTS / "durations.json"
 # Seconds of all lanes together that deep tests may take: eight minutes for two of them.
 DEEP = 2 * 8 * 60
 
-# What is assumed of a unit that was never recorded.
-UNKNOWN = 60.0
+# Seconds that are assumed of a unit that was never recorded, nor another one of its module.
+UNKNOWN = 300.0
 
 
 def tier(item: pytest.Item) -> str:
@@ -61,6 +61,16 @@ def recorded() -> dict[str, float]:
     return found
 
 
+def expected(name: str) -> float:
+    """Return the seconds that a unit is expected to take: as recorded, or as the units of its module take on average."""
+    known = recorded()
+    if name in known:
+        return known[name]
+    module = name.partition("/")[2].partition("[")[0]
+    alike = [seconds for other, seconds in known.items() if other.partition("/")[2].partition("[")[0] == module]
+    return sum(alike) / len(alike) if alike else UNKNOWN
+
+
 def record(durations: dict[str, float]) -> None:
     """Write down the seconds of units, beside those that did not run now."""
     merged = {**recorded(), **{name: round(seconds, 1) for name, seconds in durations.items()}}
@@ -81,8 +91,7 @@ def shard_of(text: str) -> tuple[int, int]:
 
 def longest_first(names: Iterable[str]) -> list[str]:
     """Return units in the order in which lanes take them: what takes longest begins first."""
-    known = recorded()
-    return sorted(dict.fromkeys(names), key=lambda name: -known.get(name, UNKNOWN))
+    return sorted(dict.fromkeys(names), key=lambda name: -expected(name))
 
 
 def shard(names: Iterable[str], number: int, count: int) -> set[str]:
@@ -93,12 +102,11 @@ def shard(names: Iterable[str], number: int, count: int) -> set[str]:
         number: which shard, from 1.
         count: how many there are.
     """
-    known = recorded()
     load = dict.fromkeys(range(1, count + 1), 0.0)
     found: dict[int, set[str]] = defaultdict(set)
     for name in longest_first(sorted(names)):
         least = min(load, key=lambda one: load[one])
-        load[least] += known.get(name, UNKNOWN)
+        load[least] += expected(name)
         found[least].add(name)
     return found[number]
 
@@ -146,15 +154,14 @@ def deep(names: Iterable[str], paths: list[str]) -> tuple[set[str], set[str]]:
     }
     edited = (Path(path).parts for path in paths if (ROOT / path).exists())
     named |= {"/".join(parts[2:]) for parts in edited if parts[:2] in {("tests", "landing"), ("tests", "nightly")}}
-    known = recorded()
     wanted = sorted(
         (name for name in names if name.removeprefix("nightly/").startswith(tuple(named))),
-        key=lambda one: (known.get(one, UNKNOWN), one),
+        key=lambda one: (expected(one), one),
     )
     taken: set[str] = set()
     budget = float(DEEP)
     for name in wanted:
-        budget -= known.get(name, UNKNOWN)
+        budget -= expected(name)
         if budget < 0:
             break
         taken.add(name)
