@@ -14,7 +14,18 @@ STRICT = ["-W", "error", "-W", "ignore::ResourceWarning"]
 # get_connection() are deprecated in favour of MAILERS, which Django 5.2 does not know.
 NEWER = {
     "6.0": ("default", STRICT),
-    "6.1": ("celery_beat=False", [*STRICT, "-W", "ignore:The EMAIL_", "-W", "ignore:get_connection() is deprecated"]),
+    "6.1": (
+        "celery_beat=False",
+        [
+            *STRICT,
+            "-W",
+            "ignore:The EMAIL_",
+            "-W",
+            "ignore:get_connection() is deprecated",
+            "-W",
+            "ignore:The 'connection' argument is deprecated",
+        ],
+    ),
 }
 
 
