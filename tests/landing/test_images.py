@@ -14,16 +14,9 @@ from documents import commands
 from load import bounded
 from packaging.markers import Marker
 from projects import git, program
-from tools import change, eventually, get, run
+from tools import change, eventually, get, run, seconds
 
 Source = Callable[..., Site]
-
-
-def seconds(action: Callable[[], object]) -> float:
-    """Return how long something takes."""
-    started = time.monotonic()
-    action()
-    return time.monotonic() - started
 
 
 def test_a_lock_that_is_stale_stops_the_build_with_the_way_out(source: Source) -> None:

@@ -16,20 +16,13 @@ from documents import commands
 from load import bounded
 from projects import ISOLATED, commit
 from questionnaire import RULES, answers_of
-from tools import all_passed, change, eventually, get, need, run
+from tools import all_passed, change, eventually, get, need, run, seconds
 
 STAGES = ["python_builder", "node_builder", "gulp_builder", "django_builder", "dev", "prod", "nginx"]
 
 Source = Callable[..., Site]
 
 Handler = type[BaseHTTPRequestHandler]
-
-
-def seconds(action: Callable[[], object]) -> float:
-    """Return how long something takes."""
-    started = time.monotonic()
-    action()
-    return time.monotonic() - started
 
 
 @pytest.mark.parametrize("name", ["default", "frontend=none"])

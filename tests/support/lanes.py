@@ -6,6 +6,7 @@ import subprocess
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,7 @@ def _shown(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
+@cache
 def recorded() -> dict[str, float]:
     """Return the seconds that units took when they were last recorded (``--record``)."""
     found: dict[str, float] = json.loads(DURATIONS.read_text()) if DURATIONS.exists() else {}

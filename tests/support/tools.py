@@ -190,6 +190,13 @@ def all_passed(printed: str) -> str:
     return passed[0]
 
 
+def seconds(action: Callable[[], object]) -> float:
+    """Return how long something takes."""
+    started = time.monotonic()
+    action()
+    return time.monotonic() - started
+
+
 def eventually(holds: Callable[[], bool], message: str, patience: float = 30) -> float:
     """Wait until something holds, and return the seconds that it took.
 
