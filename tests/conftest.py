@@ -16,7 +16,7 @@ from typing import Any
 
 import lanes
 import pytest
-from browsers import AXE
+from browsers import AXE, CHROMIUM
 from containers import KEPT, MARKS, Site, fresh_names, names, remove
 from copier import run_copy
 from playwright.sync_api import Browser, sync_playwright
@@ -222,7 +222,7 @@ def browser() -> Iterator[Browser]:
     need("chromium")
     quiet = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=quiet)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=quiet)
         yield browser
         browser.close()
 

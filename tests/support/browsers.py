@@ -7,6 +7,7 @@ from playwright.sync_api import Page, WebSocket
 from questionnaire import ROOT
 
 AXE = "axe-core@4.13.0"
+CHROMIUM = Path(__file__).with_name("chromium_without_netlink.py")
 SCREENSHOTS = ROOT / "screenshots"
 WIDTHS = {"phone": 375, "desk": 1280}
 
