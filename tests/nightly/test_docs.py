@@ -16,6 +16,8 @@ from questionnaire import ROOT
 from stack import stack
 from tools import need, run
 
+pytestmark = pytest.mark.unit("document")
+
 URL = "https://github.com/copier-django/copier-django"
 
 # What takes minutes, and is run by landing/test_development.py.
@@ -128,7 +130,7 @@ def test_the_commands_of_maintainers_work() -> None:
     measured = ["benchmarks/generate", "benchmarks/start", "benchmarks/build", "benchmarks/serve", "benchmarks/tasks"]
     assert listed == [
         "./run test",
-        "./run nightly --shard 1/5",
+        "./run nightly --shard 1/3",
         "./run matrix",
         "./run soak",
         "./run pdm run relock --upgrade",
