@@ -279,7 +279,7 @@ def test_processes_are_replaced_after_some_requests_and_lose_nothing(site: Site)
         pytest.skip("it does not count requests")
     name, old, new = RECYCLING[site.server]
     change(site.stack.folder / name, old, new)
-    site.stack.compose("build", "app", timeout=600)
+    site.stack.compose("build", "app", timeout=600, attempts=2)
     site.stack.compose("up", "--detach", "--wait", "--no-deps", "app")
     site.stack.wait("/probe/", patience=20)
     with site.ends() as codes, site.crowd() as crowd:

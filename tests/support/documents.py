@@ -32,7 +32,7 @@ def play(command: str, cwd: Path, env: dict[str, str]) -> None:
     if command == "pdm run manage createsuperuser":
         command += " --noinput --username owner --email owner@example.com"
         env = env | {"DJANGO_SUPERUSER_PASSWORD": "a password of the test"}
-    run("sh", "-c", command, cwd=cwd, env=env, timeout=900)
+    run("sh", "-c", command, cwd=cwd, env=env, timeout=900, attempts=2)
 
 
 def with_copier() -> dict[str, str]:

@@ -41,6 +41,8 @@ INFRASTRUCTURE = re.compile(
             "ECONNRESET",
             "failed to fetch anonymous token",
             "unexpected EOF",
+            # Docker: another lane removed an image while this build took layers of it from the cache.
+            "layer does not exist",
         )
     )
 )
