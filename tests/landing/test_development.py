@@ -76,7 +76,7 @@ def site(render: Callable[[str], Path], images: dict[str, str], tmp_path_factory
     shutil.copytree(render("default"), folder)
     own(folder)
     with development(folder, **images) as started:
-        started.compose("build", timeout=600, attempts=2)
+        started.build()
         started.compose("up", "--detach", "--no-build", timeout=120)
         eventually(lambda: answers(started), "the site does not answer", 60)
         yield started

@@ -93,7 +93,7 @@ def row(
         site = stacks.enter_context(stack(folder, **images, **variables))
         if stack_row != "default":
             began = time.monotonic()
-            site.compose("build", timeout=900, attempts=2)
+            site.build()
             print(f"built in {time.monotonic() - began:.0f} s")
         began = time.monotonic()
         site.compose("up", "--detach", "--wait", "--no-build", attempts=2)

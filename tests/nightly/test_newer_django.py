@@ -10,22 +10,13 @@ from tools import all_passed, run
 # Warnings are errors, but for sockets that daphne's tests leave to the garbage collector, of which Django knows nothing.
 STRICT = ["-W", "error", "-W", "ignore::ResourceWarning"]
 
-# By version: the answers, and the options of pytest. django-celery-beat allows no Django from 6.1 on, where EMAIL_* settings and
-# get_connection() are deprecated in favour of MAILERS, which Django 5.2 does not know.
+# What Django 6.1 deprecates in favour of MAILERS, which Django 5.2 does not know.
+MAIL = ["The EMAIL_", "get_connection() is deprecated", "The 'connection' argument is deprecated"]
+
+# By version: the answers, and the options of pytest. django-celery-beat allows no Django from 6.1 on.
 NEWER = {
     "6.0": ("default", STRICT),
-    "6.1": (
-        "celery_beat=False",
-        [
-            *STRICT,
-            "-W",
-            "ignore:The EMAIL_",
-            "-W",
-            "ignore:get_connection() is deprecated",
-            "-W",
-            "ignore:The 'connection' argument is deprecated",
-        ],
-    ),
+    "6.1": ("celery_beat=False", [*STRICT, *(part for message in MAIL for part in ("-W", f"ignore:{message}"))]),
 }
 
 

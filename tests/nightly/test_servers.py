@@ -153,7 +153,7 @@ def site(request: pytest.FixtureRequest, template: Path, tmp_path_factory: pytes
         variables.write("WEB_CONCURRENCY=3\n")
     with stack(project, APP_CPUS="2") as running:
         began = time.monotonic()
-        running.compose("build", timeout=900, attempts=2)
+        running.build()
         built = time.monotonic()
         running.compose("up", "--detach", "--wait", "--no-build", attempts=2)
         site = Site(server, websockets, running)
@@ -279,7 +279,7 @@ def test_processes_are_replaced_after_some_requests_and_lose_nothing(site: Site)
         pytest.skip("it does not count requests")
     name, old, new = RECYCLING[site.server]
     change(site.stack.folder / name, old, new)
-    site.stack.compose("build", "app", timeout=600, attempts=2)
+    site.stack.build("app")
     site.stack.compose("up", "--detach", "--wait", "--no-deps", "app")
     site.stack.wait("/probe/", patience=20)
     with site.ends() as codes, site.crowd() as crowd:

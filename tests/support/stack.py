@@ -92,6 +92,11 @@ class Stack:
         command = ["docker", "compose", *arguments]
         return run(*command, cwd=self.folder, env=self.env | env, code=code, timeout=timeout, attempts=attempts)
 
+    def build(self, *services: str, **env: str) -> None:
+        """Build the images of services, or of all; again, where the network or the machine failed it."""
+        command = ["docker", "compose", "build", *services]
+        run(*command, cwd=self.folder, env=self.env | env, timeout=600, attempts=2)
+
     def execute(self, service: str, *command: str, code: int = 0) -> str:
         """Run a command in the container of a service, and return what it printed."""
         return self.compose("exec", "--no-TTY", service, *command, code=code)

@@ -197,7 +197,7 @@ def jobs(folder: Path, broker: str) -> Iterator[Jobs]:
     variables = {"CELERY_CONCURRENCY": str(CONCURRENCY), "BROKER_PASSWORD": "secret-word"}
     with stack(folder, **variables) as running:
         began = time.monotonic()
-        running.compose("build", "app", timeout=900, attempts=2)
+        running.build("app")
         built = time.monotonic()
         running.compose("up", "--detach", "--wait", "broker", "app", "worker")
         print(f"\n{broker}: built in {built - began:.0f} s, up in {time.monotonic() - built:.0f} s")
