@@ -3,7 +3,7 @@
 # Each old one is stopped when a new one is healthy and known to the proxy, so that no request is lost.
 set -eu
 
-# Seconds after which the proxy knows of a new container, and no longer of one that has gone: docker/nginx/site.conf.in.
+# Seconds after which the proxy knows of a new container, and no longer of one that has gone: docker/proxy/site.conf.in.
 KNOWN=2
 
 fail() {

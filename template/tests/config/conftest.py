@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from config.environment import ROOT
+from runtime.environment import ROOT
 
 # The least that production needs.
 PRODUCTION = {

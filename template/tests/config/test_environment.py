@@ -8,7 +8,7 @@ import dj_database_url
 import pytest
 from environs import Env, EnvError, ValidationError
 
-from config.environment import explain, url_of
+from runtime.environment import explain, url_of
 
 check = url_of(["postgres", "sqlite"], "scheme://user:password@host", dj_database_url.parse)
 

@@ -86,7 +86,7 @@ def test_production_leaves_requests_to_the_log_of_the_proxy(start: Start) -> Non
 
 
 def test_the_development_server_logs_static_files_alone() -> None:
-    lines = ["GET /static/core/site.css HTTP/1.1", "GET /ecstatic/ HTTP/1.1", "GET / HTTP/1.1"]
+    lines = ["GET /static/pages/site.css HTTP/1.1", "GET /ecstatic/ HTTP/1.1", "GET / HTTP/1.1"]
 
     passed = [line for line in lines if only_static(logging.makeLogRecord({"msg": line}))]
     assert passed == lines[:1]

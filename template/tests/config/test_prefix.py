@@ -38,7 +38,7 @@ def get(path):
 
 forms = get("/accounts/login/")
 urls = [
-    static("core/site.css"),
+    static("pages/site.css"),
     default_storage.url("a.png"),
     reverse("admin:index"),
     reverse(settings.LOGIN_URL),
@@ -66,7 +66,7 @@ def test_every_url_begins_with_the_prefix(start: Start, tmp_path: Path, prefix: 
     found = json.loads(program.stdout)
 
     assert found["urls"] == [
-        f"{prefix}/static/core/site.css",
+        f"{prefix}/static/pages/site.css",
         f"{prefix}/media/a.png",
         f"{prefix}/admin/",
         f"{prefix}/accounts/login/",
@@ -75,7 +75,7 @@ def test_every_url_begins_with_the_prefix(start: Start, tmp_path: Path, prefix: 
     ]
     for page in found["pages"]:
         assert f'href="{prefix}/"' in page
-        assert f'"{prefix}/static/core/site.css"' in page
+        assert f'"{prefix}/static/pages/site.css"' in page
     assert found["cookies"] == [f"{prefix}/"] * 2
     assert found["admin"] == [f"{prefix}/admin/login/?next={prefix}/admin/"] * 2
     assert f"Disallow: {prefix}/admin/" in found["robots"]

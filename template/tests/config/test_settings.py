@@ -9,7 +9,7 @@ from subprocess import CompletedProcess
 
 import pytest
 
-from config.environment import ROOT
+from runtime.environment import ROOT
 
 Start = Callable[..., CompletedProcess[str]]
 

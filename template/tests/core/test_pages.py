@@ -93,8 +93,8 @@ def test_without_static_files_errors_are_readable_and_the_site_is_not_ready(
     settings.STATIC_ROOT = tmp_path
     client = Client(raise_request_exception=False)
 
-    assertContains(client.get("/nowhere/"), "/static/core/site.css", status_code=404)
-    assertContains(client.get("/fail/500/"), "/static/core/site.css", status_code=500)
+    assertContains(client.get("/nowhere/"), "/static/pages/site.css", status_code=404)
+    assertContains(client.get("/fail/500/"), "/static/pages/site.css", status_code=500)
     assert client.get("/health/ready").json()["failing"] == ["static"]
 
 
@@ -115,8 +115,8 @@ def test_static_files_are_served_by_names_with_a_hash(settings: Settings, tmp_pa
     settings.STATIC_ROOT = tmp_path
     call_command("collectstatic", verbosity=0)
 
-    url = static("core/site.css")
-    assert re.fullmatch(r"/static/core/site\.[0-9a-f]{12}\.css", url)
+    url = static("pages/site.css")
+    assert re.fullmatch(r"/static/pages/site\.[0-9a-f]{12}\.css", url)
     assert (tmp_path / url.removeprefix(settings.STATIC_URL)).is_file()
     # A page that links a file that was not collected would raise an exception here.
     assertContains(Client().get(reverse("login")), url)

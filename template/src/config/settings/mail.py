@@ -8,7 +8,7 @@ from email.utils import formataddr
 import dj_email_url
 from environs import ValidationError
 
-from config.environment import env, url_of
+from runtime.environment import env, url_of
 
 from .base import SITE_HOST, SITE_NAME
 

@@ -8,7 +8,7 @@ import re
 
 from environs import ValidationError
 
-from config.environment import env
+from runtime.environment import env
 
 PREFIX = re.compile(r"(/(?!\.+(/|$))[A-Za-z0-9._-]+)*")
 

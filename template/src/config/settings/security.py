@@ -8,7 +8,7 @@ import re
 
 from environs import ValidationError, validate
 
-from config.environment import env
+from runtime.environment import env
 
 from .base import DEBUG, SITE_HOST
 

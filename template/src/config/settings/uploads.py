@@ -7,7 +7,7 @@ import re
 
 from environs import ValidationError
 
-from config.environment import env
+from runtime.environment import env
 
 SIZE = re.compile(r"(\d+)([kmg]?)", re.ASCII | re.IGNORECASE)
 UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30}

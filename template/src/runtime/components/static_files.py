@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .base import Component
 
-STYLESHEET = "core/site.css"
+STYLESHEET = "pages/site.css"
 
 
 def probe() -> str:

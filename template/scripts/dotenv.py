@@ -6,7 +6,7 @@ import secrets
 import sys
 from pathlib import Path
 
-from config.environment import ROOT
+from runtime.environment import ROOT
 
 SECRET = re.compile(r"^(\w+_(?:KEY|PASSWORD|TOKEN))=$", re.MULTILINE)
 

@@ -1,1 +1,0 @@
-"""Django's own backend for PostgreSQL, which fails at once while the server is down."""
