@@ -1,9 +1,9 @@
 #!/bin/sh
-# Replaces the containers of services by new ones, one after the other: sh docker/rollout.sh app
-# Each old one is stopped when a new one is healthy and known to the proxy, so that no request is lost.
+# Replaces the containers of services one by one: sh docker/rollout.sh app
+# Each old one is stopped once a new one is healthy and the proxy sends it requests, so that no request fails.
 set -eu
 
-# Seconds after which the proxy knows of a new container, and no longer of one that has gone: docker/proxy/site.conf.in.
+# Seconds until the proxy has resolved the service name again: `resolver` in docker/proxy/site.conf.in.
 KNOWN=2
 
 fail() {
@@ -11,11 +11,11 @@ fail() {
     exit 1
 }
 
-[ $# -gt 0 ] || fail "name the services whose containers are to be replaced, such as app."
+[ $# -gt 0 ] || fail "name the services to replace, such as app."
 
 for service in "$@"; do
-    old=$(docker compose ps --quiet "$service") || fail "$service is no service of this project."
-    [ -n "$old" ] || fail "$service does not run: start it by docker compose up --detach."
+    old=$(docker compose ps --quiet "$service") || fail "this project has no service $service."
+    [ -n "$old" ] || fail "$service is not running: start it with docker compose up --detach."
     count=$(echo "$old" | wc -l)
     for container in $old; do
         if ! docker compose up --detach --no-deps --no-recreate --scale "$service=$((count + 1))" --wait "$service"; then
@@ -28,7 +28,7 @@ for service in "$@"; do
                         ;;
                 esac
             done
-            fail "a new container of $service is not healthy, its log is above: those before it go on."
+            fail "a new container of $service is not healthy, its log is above; the old ones keep running."
         fi
         old="$old $(docker compose ps --quiet "$service")"
         sleep "$KNOWN"

@@ -18,7 +18,7 @@ if [ -e "$target" ]; then
     exit 1
 fi
 
-# A backup that was broken off is none: it gets its name when it is complete.
+# The folder gets its name when the backup is complete.
 rm -rf "$partial"
 mkdir "$partial"
 trap 'rm -rf "$partial"' EXIT

@@ -23,7 +23,7 @@ source=/backups/$name
 [ -f "$source/database.dump" ] || fail "there is no backup $name: its folder has no database.dump."
 (cd "$source" && sha256sum --check --quiet SHA256SUMS) || fail "$name is damaged: its files do not have the checksums that were written."
 
-[ -w /media ] || fail "the media are not writable for user $(id -u): docker compose create app makes their volume."
+[ -w /media ] || fail "the media are not writable for user $(id -u): create their volume with docker compose create app."
 
 query() { psql --no-psqlrc --tuples-only --no-align --set ON_ERROR_STOP=1 --command "$1"; }
 
@@ -33,7 +33,7 @@ if [ "$force" != --force ]; then
     [ -z "$(find /media -mindepth 1 -print -quit)" ] || fail "there are media: --force replaces them."
 fi
 
-# Everything or nothing: without the last line, what came before is taken back.
+# One transaction: without COMMIT, everything is rolled back.
 complete=/tmp/complete
 {
     echo "BEGIN; SET client_min_messages = warning; SET lock_timeout = '30s'; DROP SCHEMA public CASCADE; CREATE SCHEMA public;"

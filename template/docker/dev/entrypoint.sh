@@ -1,5 +1,5 @@
 #!/bin/sh
-# entrypoint.sh FOLDER COMMAND...: runs the command as somebody who may write to the folder, which is mounted from the host.
+# entrypoint.sh FOLDER COMMAND...: runs the command if the user of the container may write to the folder, which is mounted from the host.
 set -eu
 
 folder=$1
