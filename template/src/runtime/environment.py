@@ -1,7 +1,8 @@
-"""The environment: what a machine decides comes from here, typed and checked.
+"""Configuration from environment variables, typed and validated.
 
-Variables of the process win over those of ``.env``, the file of a development machine. ``ENV_FILE``
-names another file; empty, none is read. ``docs/settings.md`` describes each of the others.
+Variables of the process win over those of ``.env``, the file for development. ``ENV_FILE`` names
+another file; when it is empty, no file is read. ``docs/settings.md`` describes the other variables.
+https://github.com/sloria/environs
 """
 
 import os
@@ -10,7 +11,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from environs import Env, EnvError, EnvValidationError, ValidationError
+from environs import Env, EnvError, EnvValidationError, ValidationError, validate
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,7 +26,7 @@ if _file:
 
 
 def explain(error: EnvError) -> str:
-    """Say in one line which variable is wrong and why, without its value: it may be a secret."""
+    """Return in one line which variable is invalid and why, without its value: it may be a secret."""
     if not isinstance(error, EnvValidationError):
         return f"{error}."
     subject = str(error).partition(" invalid: ")[0]
@@ -34,23 +35,40 @@ def explain(error: EnvError) -> str:
     return f"{subject} is invalid: {' '.join(map(str, reasons))}"
 
 
-def url_of(
-    schemes: Collection[str], example: str, parse: Callable[[str], object]
-) -> Callable[[str], None]:
-    """Make a check for URLs that hold a user and a password.
+def each(pattern: str, message: str) -> Callable[[list[str]], None]:
+    """Return a validator for lists: every value must match the whole pattern.
 
     Args:
-        schemes: the schemes that are understood.
-        example: what such a URL looks like.
-        parse: what will read the URL; it raises ValueError for one that it does not understand.
+        pattern: a regular expression.
+        message: the error for a value that does not match.
+    """
+    check = validate.Regexp(rf"(?:{pattern})\Z", error=message)
 
-    Returns:
-        A function that raises ValidationError for a URL that would be read as something else than
-        was meant: another scheme, no port number, or characters that must be percent-encoded
-        (https://www.rfc-editor.org/rfc/rfc3986#section-2.2). It does not show the URL.
+    def check_all(values: list[str]) -> None:
+        for value in values:
+            check(value)
+
+    return check_all
+
+
+def url_validator(
+    schemes: Collection[str], example: str, parse: Callable[[str], object]
+) -> Callable[[str], None]:
+    """Return a validator for URLs that may hold a user and a password. An empty value is valid.
+
+    It refuses another scheme, a port that is no number, and reserved characters in the credentials,
+    which must be percent-encoded (https://www.rfc-editor.org/rfc/rfc3986#section-2.2). Its messages
+    do not show the URL.
+
+    Args:
+        schemes: the valid schemes.
+        example: a valid URL, for the message.
+        parse: reads the URL; raises ValueError or TypeError where it is invalid.
     """
 
     def check(url: str) -> None:
+        if not url:
+            return
         scheme, separator, rest = url.partition("://")
         if not separator or scheme not in schemes:
             message = f"write it as {example}."
@@ -67,12 +85,12 @@ def url_of(
             parts.port  # noqa: B018 - reading it checks it
         except ValueError:
             raise ValidationError("the port is not a number from 0 to 65535.") from None
-        try:
-            parse(url)
-        except ValueError:
-            message = f"it is not understood: write it as {example}."
-            raise ValidationError(message) from None
         if credentials and not parts.hostname:
             raise ValidationError("it names a user and no host.")
+        try:
+            parse(url)
+        except (TypeError, ValueError):
+            message = f"it is not understood: write it as {example}."
+            raise ValidationError(message) from None
 
     return check

@@ -1,9 +1,9 @@
-"""Users, passwords, and where signing in leads.
+"""Users, passwords, and the pages after login and logout.
 
 https://docs.djangoproject.com/en/5.2/topics/auth/customizing/
 """
 
-from .prefix import URL_PREFIX
+from .prefix import url_prefix
 
 AUTH_USER_MODEL = "users.User"
 
@@ -18,5 +18,5 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 LOGIN_URL = "login"
-LOGIN_REDIRECT_URL = f"{URL_PREFIX}/"
-LOGOUT_REDIRECT_URL = f"{URL_PREFIX}/"
+LOGIN_REDIRECT_URL = f"{url_prefix}/"
+LOGOUT_REDIRECT_URL = f"{url_prefix}/"

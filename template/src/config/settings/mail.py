@@ -6,36 +6,25 @@ https://docs.djangoproject.com/en/5.2/topics/email/
 from email.utils import formataddr
 
 import dj_email_url
-from environs import ValidationError
 
-from runtime.environment import env, url_of
+from runtime.environment import env, url_validator
 
-from .base import SITE_HOST, SITE_NAME
-
-# smtps means STARTTLS to dj-email-url and TLS from the first byte elsewhere. What is clear is
-# submission://host for the one and smtp://host:465?ssl=true for the other.
-_well_formed = url_of(
-    dj_email_url.SCHEMES.keys() - {"smtps"}, "submission://user:password@host", dj_email_url.parse
-)
+from .base import SITE_NAME, site_host
 
 
-def check_url(url: str) -> None:
-    """Refuse a URL that is malformed, and one of a mail server that names none.
-
-    Args:
-        url: the value of ``EMAIL_URL``.
-
-    Raises:
-        ValidationError: the message does not show the value.
-    """
-    _well_formed(url)
+def _parse(url: str) -> None:
+    """Raise an error where the URL of a mail server names no host."""
     parts = dj_email_url.parse(url)
     if parts["EMAIL_PORT"] and not parts["EMAIL_HOST"]:
-        raise ValidationError("it names no host.")
+        raise ValueError(url)
 
 
-_url = env.str("EMAIL_URL", "console://", validate=check_url)
-_parts = dj_email_url.parse(_url)
+# smtps means STARTTLS to dj-email-url and TLS from the first byte elsewhere. Unambiguous are
+# submission://host for the one and smtp://host:465?ssl=true for the other.
+_check = url_validator(
+    dj_email_url.SCHEMES.keys() - {"smtps"}, "submission://user:password@host", _parse
+)
+_parts = dj_email_url.parse(env.str("EMAIL_URL", "", validate=_check) or "console://")
 
 EMAIL_BACKEND = _parts["EMAIL_BACKEND"]
 EMAIL_HOST = _parts["EMAIL_HOST"]
@@ -45,9 +34,9 @@ EMAIL_HOST_PASSWORD = _parts["EMAIL_HOST_PASSWORD"]
 EMAIL_USE_TLS = _parts["EMAIL_USE_TLS"]
 EMAIL_USE_SSL = _parts["EMAIL_USE_SSL"]
 EMAIL_FILE_PATH = _parts["EMAIL_FILE_PATH"]
-# Seconds. A mail server that does not answer must not hold a request for minutes.
+# Seconds. Django's default is to wait without a limit.
 EMAIL_TIMEOUT = 10
 
-_sender = formataddr((SITE_NAME, f"noreply@{SITE_HOST}"))
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", _sender) or _sender
+_sender = formataddr((SITE_NAME, f"noreply@{site_host}"))
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "") or _sender
 SERVER_EMAIL = DEFAULT_FROM_EMAIL

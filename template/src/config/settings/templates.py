@@ -1,4 +1,4 @@
-"""Templates: each application has its own folder.
+"""Templates: each app has its own folder.
 
 https://docs.djangoproject.com/en/5.2/ref/settings/#templates
 """
@@ -11,8 +11,8 @@ TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "OPTIONS": {
-            # In development a template is read each time: a browser that is told of a change is back
-            # before the server has noticed it.
+            # No cache in development: `pdm run watch` reloads the browser before the server has
+            # noticed the change of a template.
             "loaders": _loaders if DEBUG else [("django.template.loaders.cached.Loader", _loaders)],
             "context_processors": [
                 "django.template.context_processors.debug",

@@ -1,12 +1,11 @@
-"""Static files: a stylesheet that the pages link."""
+"""Static files: the stylesheet of the admin."""
 
 from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.storage import staticfiles_storage
-from django.utils.translation import gettext_lazy as _
 
 from .base import Component
 
-STYLESHEET = "pages/site.css"
+STYLESHEET = "admin/css/base.css"
 
 
 def probe() -> str:
@@ -17,4 +16,4 @@ def probe() -> str:
     return url
 
 
-component = Component("static", _("Static files"), probe, probe, essential=True)
+component = Component("static", probe, probe, essential=True)

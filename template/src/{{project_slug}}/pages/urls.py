@@ -1,4 +1,4 @@
-"""What browsers and crawlers ask for at the root of every site."""
+"""URLs that browsers and crawlers request at the root of every site."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Signing in and out, by Django's own views."""
+"""The URLs to log in and out."""
 
 from django.urls import path
 

@@ -1,4 +1,4 @@
-"""Django's views for signing in and out, with a message after each."""
+"""Django's views to log in and out, with a message after each."""
 
 from django.contrib import messages
 from django.contrib.auth.forms import AuthenticationForm
@@ -8,17 +8,17 @@ from django.utils.translation import gettext as _
 
 
 class SignInView(LoginView):
-    """Sign in; whoever is signed in already is sent on."""
+    """Log in. A user who is logged in already is redirected."""
 
     redirect_authenticated_user = True
 
     def get_success_url(self) -> str:
-        """Leave out a ``next`` that leads back to this page: it would go in circles."""
+        """Ignore a ``next`` that is this page: it would redirect for ever."""
         url = super().get_success_url()
         return self.get_default_redirect_url() if url == self.request.path else url
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        """Greet by name."""
+        """Add a message."""
         response = super().form_valid(form)
         name = form.get_user().get_short_name() or form.get_user().get_username()
         messages.success(self.request, _("Welcome, %(name)s.") % {"name": name})
@@ -26,10 +26,10 @@ class SignInView(LoginView):
 
 
 class SignOutView(LogoutView):
-    """Sign out, by POST only."""
+    """Log out, by POST only."""
 
     def post(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        """Say that it happened."""
+        """Add a message."""
         response = super().post(request, *args, **kwargs)
         messages.info(request, _("Logged out"))
         return response

@@ -1,4 +1,4 @@
-"""What every page says about the site, also those that have no context, such as 500.html."""
+"""Template tags about the site. They need no context, which 500.html does not have."""
 
 from django import template
 from django.conf import settings
@@ -16,7 +16,7 @@ def site_name() -> str:
 
 @register.simple_tag
 def site_description() -> str:
-    """Return what the site is for, in one sentence, or nothing."""
+    """Return the description of the site, which may be empty."""
     return settings.SITE_DESCRIPTION
 
 
@@ -24,7 +24,7 @@ def site_description() -> str:
 def asset(path: str) -> str:
     """Return the URL of a static file, as ``{% static %}`` does, but never raise.
 
-    Where nothing was collected, a page for errors must still be one that people can read.
+    An error page must be readable even where static files were not collected.
     """
     try:
         return static(path)
@@ -34,5 +34,5 @@ def asset(path: str) -> str:
 
 @register.simple_tag
 def site_root() -> str:
-    """Return the path where the site begins, whichever page stands there."""
+    """Return the path of the start page."""
     return get_script_prefix()

@@ -11,28 +11,18 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.utils import load_backend
 from environs import ValidationError, validate
 
-from runtime.environment import ROOT, env, url_of
+from runtime.environment import ROOT, env, url_validator
 
-from .base import APP_NAME
-from .server import WEB_THREADS
-
-# Backends of the site, in the place of Django's.
-BACKENDS = {
-    "django.db.backends.postgresql": "{{ project_slug }}.pages.postgresql",
-}
+from .base import app_name
 
 
 def _parse(url: str) -> dj_database_url.DBConfig:
     """Read a URL, and refuse a database whose driver is not installed.
 
-    Args:
-        url: the value of ``DATABASE_URL``.
-
     Raises:
-        ValidationError: with the words of Django.
+        ValidationError: with Django's message.
     """
     database = dj_database_url.parse(url, conn_health_checks=True)
-    database["ENGINE"] = BACKENDS.get(database["ENGINE"], database["ENGINE"])
     try:
         load_backend(database["ENGINE"])
     except ImproperlyConfigured as error:
@@ -41,40 +31,32 @@ def _parse(url: str) -> dj_database_url.DBConfig:
     return database
 
 
-check_url = url_of(dj_database_url.ENGINE_SCHEMES, "scheme://user:password@host:port/name", _parse)
-
-_default = f"sqlite:///{quote(str(ROOT / 'data' / 'db.sqlite3'))}"
-_database = _parse(env.str("DATABASE_URL", _default, validate=check_url))
-
-# Each process keeps a pool, from which a thread takes a connection for the time of a request.
-# Processes times the largest size must stay below max_connections of the server.
-_pool_max_size = env.int("DATABASE_POOL_MAX_SIZE", WEB_THREADS, validate=validate.Range(min=1))
-_pool_min_size = env.int(
-    "DATABASE_POOL_MIN_SIZE", 1, validate=validate.Range(min=0, max=_pool_max_size)
+_check = url_validator(
+    dj_database_url.ENGINE_SCHEMES, "scheme://user:password@host:port/name", _parse
 )
-_pool_timeout = env.float(
-    "DATABASE_POOL_TIMEOUT", 2, validate=validate.Range(min=0, min_inclusive=False)
-)
+_sqlite = f"sqlite:///{quote(str(ROOT / 'data' / 'db.sqlite3'))}"
+_database = _parse(env.str("DATABASE_URL", "", validate=_check) or _sqlite)
 
-# What the driver of a database is told; the query of the URL wins.
+# A web process keeps a pool with a connection for each thread; 0 means no pool, for workers and commands.
+# Processes times this number must stay below max_connections of the server.
+_threads = env.int("WEB_THREADS", 4, validate=validate.Range(min=1))
+_pool_size = env.int("DATABASE_POOL_MAX_SIZE", _threads, validate=validate.Range(min=0))
+# https://www.psycopg.org/psycopg3/docs/api/pool.html; times in seconds.
+_pool = {"min_size": 1, "max_size": _pool_size, "timeout": 2, "reconnect_timeout": 3}
+
+# Options of the drivers; those in the query of the URL win.
 _options: dict[str, dict[str, Any]] = {
     # https://docs.djangoproject.com/en/5.2/ref/databases/#postgresql-connection-pools
-    "{{ project_slug }}.pages.postgresql": {
-        "application_name": APP_NAME,
-        # Seconds. A server that is gone must fail a request, and not hold it for minutes:
+    "django.db.backends.postgresql": {
+        "application_name": app_name,
+        # A request fails within seconds when the server does not answer:
         # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
         "connect_timeout": 3,
         "keepalives_idle": 10,
         "keepalives_interval": 5,
         "keepalives_count": 3,
         "tcp_user_timeout": 10_000,  # milliseconds
-        "pool": {
-            "min_size": _pool_min_size,
-            "max_size": _pool_max_size,
-            "timeout": _pool_timeout,
-            # The pause between attempts doubles up to this: pages are back soon after the server.
-            "reconnect_timeout": 3,
-        },
+        **({"pool": _pool} if _pool_size else {}),
     },
     # A writer waits 5 seconds for another one instead of failing at once; readers never wait:
     # https://docs.djangoproject.com/en/5.2/ref/databases/#sqlite-notes

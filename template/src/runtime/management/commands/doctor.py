@@ -1,4 +1,4 @@
-"""``manage.py doctor``: try every component for real."""
+"""``manage.py doctor``: try every component."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -9,12 +9,12 @@ from runtime.components import COMPONENTS, check
 
 
 class Command(BaseCommand):
-    """Use each component as the site does, and say what works."""
+    """Use each component as the site does, and print the results."""
 
-    help = "Tries every component for real and prints a table. Exits with 1 if one fails."
+    help = "Tries every component and prints a table. Exits with 1 if one fails."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Let components be left out."""
+        """Add ``--skip``."""
         parser.add_argument(
             "--skip",
             action="append",
@@ -33,11 +33,11 @@ class Command(BaseCommand):
         width = max(len(component.name) for component in COMPONENTS)
         failing = []
         for component in chosen:
-            state = check(component, thorough=True)
-            word = self.style.SUCCESS("ok    ") if state.works else self.style.ERROR("FAILED")
-            time = f"{state.seconds * 1000:6.0f} ms"
-            self.stdout.write(f"{component.name:<{width}}  {word}  {time}  {state.detail}")
-            if not state.works:
+            result = check(component, thorough=True)
+            word = self.style.SUCCESS("ok    ") if result.works else self.style.ERROR("FAILED")
+            time = f"{result.seconds * 1000:6.0f} ms"
+            self.stdout.write(f"{component.name:<{width}}  {word}  {time}  {result.detail}")
+            if not result.works:
                 failing.append(component.name)
         if failing:
             message = f"Not working: {', '.join(failing)}."
