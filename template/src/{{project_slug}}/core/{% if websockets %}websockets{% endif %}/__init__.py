@@ -1,1 +1,0 @@
-"""Websockets: what every one of them gets, whichever application it belongs to."""
