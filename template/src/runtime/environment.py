@@ -13,16 +13,17 @@ from urllib.parse import urlsplit
 
 from environs import Env, EnvError, EnvValidationError, ValidationError, validate
 
-ROOT = Path(__file__).resolve().parents[2]
+# The folder of the project. Lower case, because the settings import it and it is no setting.
+base_dir = Path(__file__).resolve().parents[2]
 
 env = Env()
 
 _file = os.environ.get("ENV_FILE", ".env")
 if _file:
     try:
-        env.read_env(ROOT / _file, recurse=False)
+        env.read_env(base_dir / _file, recurse=False)
     except (OSError, ValueError) as error:
-        sys.exit(f"{ROOT / _file} cannot be read: {error}.")
+        sys.exit(f"{base_dir / _file} cannot be read: {error}.")
 
 
 def explain(error: EnvError) -> str:

@@ -11,7 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.utils import load_backend
 from environs import ValidationError, validate
 
-from runtime.environment import ROOT, env, url_validator
+from runtime.environment import base_dir, env, url_validator
 
 from .base import app_name
 
@@ -34,7 +34,7 @@ def _parse(url: str) -> dj_database_url.DBConfig:
 _check = url_validator(
     dj_database_url.ENGINE_SCHEMES, "scheme://user:password@host:port/name", _parse
 )
-_sqlite = f"sqlite:///{quote(str(ROOT / 'data' / 'db.sqlite3'))}"
+_sqlite = f"sqlite:///{quote(str(base_dir / 'data' / 'db.sqlite3'))}"
 _database = _parse(env.str("DATABASE_URL", "", validate=_check) or _sqlite)
 
 # A web process keeps a pool with a connection for each thread; 0 means no pool, for workers and commands.

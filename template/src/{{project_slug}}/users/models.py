@@ -3,9 +3,10 @@
 https://docs.djangoproject.com/en/5.2/topics/auth/customizing/#substituting-a-custom-user-model
 """
 
-from typing import Any, Self
+from typing import Any
 
 from django.contrib.auth.base_user import BaseUserManager
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -32,10 +33,9 @@ class UserManager(BaseUserManager["User"]):
         if not email:
             message = "a user needs an e-mail address"
             raise ValueError(message)
-        user = self.model(email=self.normalize_email(email), **fields)
-        user.set_password(password)
-        user.save(using=self._db)
-        return user
+        return self.create(
+            email=self.normalize_email(email), password=make_password(password), **fields
+        )
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Create and save a user with all permissions."""
