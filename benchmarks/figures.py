@@ -40,10 +40,24 @@ def snapshot(folder: Path) -> Path:
         if (ROOT / name).exists():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, folder / name)
+    return repository(folder)
+
+
+def repository(folder: Path) -> Path:
+    """Make a git repository of a folder, with all files in a tagged commit."""
     identity = ["-c", "user.name=Benchmark", "-c", "user.email=benchmark@example.com"]
     for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "x"], ["tag", "1.0.0"]):
         subprocess.run(["git", *identity, *command], cwd=folder, check=True)
     return folder
+
+
+def empty_template(folder: Path) -> Path:
+    """Make a template without questions and files, as a tagged git repository."""
+    folder.mkdir()
+    (folder / "copier.yml").write_text("_subdirectory: template\n")
+    (folder / "template").mkdir()
+    (folder / "template" / ".keep").touch()
+    return repository(folder)
 
 
 def copy(template: Path, destination: Path, **answers: str) -> None:

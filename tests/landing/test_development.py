@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from containers import names
 from playwright.sync_api import Browser
-from stack import Stack, stack
+from stack import DEVELOPMENT_FILES, Stack, stack
 from tools import all_passed, change, eventually, get, run, started
 
 # Somebody who is neither root nor the 1000 of most machines.
@@ -33,8 +33,8 @@ def strangers(folder: Path) -> set[str]:
 
 @contextlib.contextmanager
 def development(folder: Path, **env: str) -> Iterator[Stack]:
-    """Run a project with names and ports of its own, on top of the files that Compose reads by itself."""
-    files = {"COMPOSE_FILE": "compose.yml:compose.override.yml", "UID": str(OWNER), "GID": str(OWNER)}
+    """Run a project with names and ports of its own, on the files that COMPOSE_FILE in .env names."""
+    files = {"COMPOSE_FILE": DEVELOPMENT_FILES, "UID": str(OWNER), "GID": str(OWNER)}
     with stack(folder, **files, **env) as site:
         # As a developer has it, who has changed nothing.
         path = folder / ".env"
@@ -119,7 +119,7 @@ def test_what_is_edited_is_in_the_browser_without_a_reload(site: Stack, browser:
     with contextlib.closing(page):
         with page.expect_request(f"http://127.0.0.1:{site.env['RELOAD_PORT']}/"):
             page.goto(address(site))
-        style = source / "core/static/core/site.css"
+        style = source / "pages/static/pages/site.css"
         style.write_text(style.read_text() + "\nh1 { color: rgb(1, 2, 3); }\n")
         colour = "element => getComputedStyle(element).color"
         eventually(lambda: page.locator("h1").evaluate(colour) == "rgb(1, 2, 3)", "the browser has the old colour")
@@ -137,14 +137,14 @@ def test_what_is_edited_is_in_the_browser_without_a_reload(site: Stack, browser:
 
 def echoed(site: Stack) -> str:
     """Have the worker do a task, and return its result."""
-    task = "from my_site.core.tasks import echo; print('ECHO', echo.delay('hello').get(timeout=30))"
+    task = "from runtime.tasks import echo; print('ECHO', echo.delay('hello').get(timeout=30))"
     printed = site.execute("app", "pdm", "run", "manage", "shell", "-c", task)
     return printed.rpartition("ECHO ")[2].strip()
 
 
 def test_a_worker_takes_what_is_edited(site: Stack) -> None:
     assert echoed(site) == "hello"
-    tasks = site.folder / "src/my_site/core/tasks.py"
+    tasks = site.folder / "src/runtime/tasks.py"
     change(tasks, "    return text\n", "    return text.upper()\n")
     try:
         took = eventually(lambda: echoed(site) == "HELLO", "the worker has the old task", 60)
@@ -156,13 +156,12 @@ def test_a_worker_takes_what_is_edited(site: Stack) -> None:
 
 
 def test_files_that_a_container_writes_are_the_hosts(site: Stack) -> None:
-    # As Django's documentation has it, and as that of the project has it.
-    site.execute("app", "python", "manage.py", "startapp", "x")
+    site.execute("app", "python", "src/manage.py", "startapp", "x")
     site.execute("app", "mkdir", "src/my_site/letters")
     site.execute("app", "pdm", "run", "manage", "startapp", "letters", "src/my_site/letters")
     assert (site.folder / "x/models.py").exists()
     assert (site.folder / "src/my_site/letters/models.py").exists()
-    assert (site.folder / "static/core/site.css").exists(), "gulp built nothing"
+    assert (site.folder / "static/pages/site.css").exists(), "gulp built nothing"
     assert strangers(site.folder) == set()
     shutil.rmtree(site.folder / "x")
     shutil.rmtree(site.folder / "src/my_site/letters")
@@ -228,8 +227,8 @@ def test_python_on_the_host_takes_the_services_of_the_same_env(
         for port, name in (("5432", "DB_PORT"), ("6379", "REDIS_PORT"), ("9324", "BROKER_PORT"), ("1025", "SMTP_PORT")):
             lines = lines.replace(f"127.0.0.1:{port}", f"127.0.0.1:{services.env[name]}")
         path.write_text(lines)
-        services.compose("up", "--detach", "--wait", "db", "redis", "broker", "mail")
-        assert services.compose("ps", "--services").split() == ["broker", "db", "mail", "redis"]
+        services.compose("up", "--detach", "--wait", "db", "cache", "broker", "mail")
+        assert services.compose("ps", "--services").split() == ["broker", "cache", "db", "mail"]
         run("pdm", "run", "manage", "migrate", "--verbosity", "0", cwd=folder)
         with program(folder, "worker"), program(folder, "beat"):
             table = run("pdm", "run", "doctor", cwd=folder)
@@ -245,4 +244,4 @@ def test_python_on_the_host_takes_the_services_of_the_same_env(
         # Containers of development have the services by name all the same.
         config = json.loads(services.compose("config", "--format", "json"))["services"]["app"]["environment"]
         assert config["DATABASE_URL"].endswith("@db:5432/my_site")
-        assert (config["REDIS_URL"], config["EMAIL_URL"]) == ("redis://redis:6379/0", "smtp://mail:1025")
+        assert (config["REDIS_URL"], config["EMAIL_URL"]) == ("redis://cache:6379/0", "smtp://mail:1025")

@@ -71,7 +71,7 @@ def test_what_gulp_moves_arrives_byte_for_byte(built: Path) -> None:
 
 
 def test_the_stylesheet_holds_what_pages_use_and_nothing_else(copy: Path, pnpm: dict[str, str]) -> None:
-    stylesheet = copy / "static/core/site.css"
+    stylesheet = copy / "static/pages/site.css"
     before = stylesheet.read_text()
     assert "mt-7" not in before
     page = copy / LOGIN
@@ -87,19 +87,19 @@ def test_the_stylesheet_holds_what_pages_use_and_nothing_else(copy: Path, pnpm: 
 
 
 def test_the_plain_stylesheet_is_in_the_one_that_is_built(built: Path) -> None:
-    css = (built / "static/core/site.css").read_text()
-    plain = (built / "src/my_site/core/static/core/site.css").read_text()
+    css = (built / "static/pages/site.css").read_text()
+    plain = (built / "src/my_site/pages/static/pages/site.css").read_text()
     for name in re.findall(r"^  (--[\w-]+): ", plain, re.MULTILINE):
         assert f"{name}:" in css
     assert "@layer theme,base,utilities" in css.replace(", ", ",") or css.index("@layer base") < css.index("@layer utilities")
     assert "\n" not in css.partition("*/\n")[2].strip(), "it is minified"
-    print(f"site.css {len(css)} bytes of {len(plain)}; site.js {(built / 'static/core/site.js').stat().st_size} bytes")
+    print(f"site.css {len(css)} bytes of {len(plain)}; site.js {(built / 'static/pages/site.js').stat().st_size} bytes")
 
 
 def test_what_is_built_once_knows_nothing_of_sources_and_reloads(built: Path) -> None:
     files = [path for path in (built / "static").rglob("*") if path.is_file()]
     assert not [path for path in files if path.suffix == ".map"]
-    for path in (built / "static/core/site.css", built / "static/core/site.js"):
+    for path in (built / "static/pages/site.css", built / "static/pages/site.js"):
         assert not re.search("sourceMappingURL|EventSource|RELOAD_PORT", path.read_text())
 
 
@@ -118,7 +118,7 @@ def test_clean_leaves_a_folder_that_pages_work_without(copy: Path, pnpm: dict[st
 
 def test_what_is_built_is_collected_with_hashes(copy: Path) -> None:
     run("pdm", "run", "manage", "collectstatic", "--noinput", "--verbosity", "0", cwd=copy)
-    collected = next((copy / "staticfiles/core").glob("site.*.css")).read_text()
+    collected = next((copy / "staticfiles/pages").glob("site.*.css")).read_text()
     font = re.search(r"url\(\"?\.\./(fonts/[\w.-]+)", collected)
     assert font is not None
     assert re.search(r"\.[0-9a-f]{12}\.woff2$", font[1])
@@ -151,12 +151,12 @@ def test_without_node_one_line_says_what_is_missing(project: Project, bare: dict
         said = [line for line in printed.splitlines() if not line.startswith("INFO: Virtualenv")]
         assert len(said) == 1, printed
         assert said[0].startswith("Node.js is not installed: get version 20 or newer from https://nodejs.org.")
-    assert "Left out: exec biome" in run("pdm", "run", "biome", "check", cwd=folder, env=bare | LAPTOP)
-    assert "Left out" not in run("pdm", "run", "biome", "check", cwd=folder, env=bare | {"CI": "true"}, code=1)
+    assert "Skipped: exec biome" in run("pdm", "run", "biome", "check", cwd=folder, env=bare | LAPTOP)
+    assert "Skipped" not in run("pdm", "run", "biome", "check", cwd=folder, env=bare | {"CI": "true"}, code=1)
 
 
 def test_watch_builds_what_changes_and_tells_the_browser(copy: Path, pnpm: dict[str, str]) -> None:
-    stylesheet, script = copy / "static/core/site.css", copy / "static/core/site.js"
+    stylesheet, script = copy / "static/pages/site.css", copy / "static/pages/site.js"
     with watching(copy, pnpm) as port:
         assert "EventSource" in script.read_text()
         with socket.create_connection(("127.0.0.1", port), timeout=30) as page:

@@ -58,7 +58,7 @@ def test_the_site_is_there_with_two_commands(project: Project) -> None:
         assert get(f"{url}/health/ready")[0] == 200
         assert get(f"{url}/admin/login/")[0] == 200
         assert get(f"{url}/accounts/login/")[0] == 200
-        assert get(f"{url}/static/core/site.css")[0] == 200
+        assert get(f"{url}/static/pages/site.css")[0] == 200
         assert get(f"{url}/nowhere/")[0] == 404
 
 
@@ -171,7 +171,7 @@ def test_the_hooks_of_pre_commit_find_a_new_project_clean(project: Project) -> N
 
 def test_lint_names_what_it_complains_about(project: Project) -> None:
     folder = project()
-    page = folder / "src/my_site/core/templates/404.html"
+    page = folder / "src/my_site/pages/templates/404.html"
     page.write_text(page.read_text().replace("  {% translate", "{% translate"))
     assert "404.html" in run("pdm", "run", "lint", cwd=folder, env=LAPTOP, code=1)
     run("pdm", "run", "format", cwd=folder, env=LAPTOP)

@@ -149,7 +149,7 @@ def test_every_container_may_do_what_it_must_and_no_more(row: Row) -> None:
             assert found["State"]["Health"]["Status"] == "healthy", service
         if ports := [port for ports in (host["PortBindings"] or {}).values() for port in ports]:
             published[service] = ports
-    assert published == {"nginx": [{"HostIp": "127.0.0.1", "HostPort": row.stack.env["HTTP_PORT"]}]}
+    assert published == {"proxy": [{"HostIp": "127.0.0.1", "HostPort": row.stack.env["HTTP_PORT"]}]}
 
 
 def test_a_page_and_its_hashed_files_are_served(row: Row) -> None:

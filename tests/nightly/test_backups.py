@@ -51,7 +51,7 @@ def test_a_backup_brings_everything_back_and_a_bad_one_changes_nothing(
         def pdm(*command: str, code: int = 0) -> str:
             return run("pdm", "run", *command, cwd=site.folder, env=site.env, code=code)
 
-        site.compose("up", "--detach", "nginx")
+        site.compose("up", "--detach", "proxy")
         site.wait(NOTES)
         # While there are no media, too: their folder stays writable for the site.
         pdm("backup", "empty")
@@ -100,7 +100,7 @@ def test_a_backup_brings_everything_back_and_a_bad_one_changes_nothing(
         began = time.monotonic()
         pdm("restore", "first")
         print(f"restored in {time.monotonic() - began:.1f} s")
-        site.compose("up", "--detach", "nginx")
+        site.compose("up", "--detach", "proxy")
         site.wait(NOTES)
         assert contents(site) == kept
         assert list(notes(site)) == ["note 0", "note 1", "note 2"]

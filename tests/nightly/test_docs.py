@@ -13,7 +13,7 @@ import pytest
 from documents import adapt, commands, play, with_copier
 from projects import LAPTOP, PRODUCTION, commit, snapshot
 from questionnaire import ROOT
-from stack import stack
+from stack import DEVELOPMENT_FILES, stack
 from tools import need, run
 
 pytestmark = pytest.mark.unit("document")
@@ -48,7 +48,7 @@ def named() -> Iterator[Named]:
             environment = folder / ".env"
             environment.touch()
             before = environment.read_text()
-            files = {} if production else {"COMPOSE_FILE": "compose.yml:compose.override.yml"}
+            files = {} if production else {"COMPOSE_FILE": DEVELOPMENT_FILES}
             env = stacks.enter_context(stack(folder, **files)).env
             environment.write_text(before or f"SECRET_KEY={PRODUCTION['SECRET_KEY']}\n")
             return env
@@ -56,7 +56,7 @@ def named() -> Iterator[Named]:
         yield enter
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/development.md", "docs/deployment.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/development.md", "docs/frontend.md", "docs/deployment.md"])
 def test_every_command_of_a_new_project_works(
     document: str, owned: Path, pnpm: dict[str, str], request: pytest.FixtureRequest
 ) -> None:

@@ -18,7 +18,7 @@ from projects import ISOLATED, commit
 from questionnaire import RULES, answers_of
 from tools import all_passed, change, eventually, get, need, run, seconds
 
-STAGES = ["python_builder", "node_builder", "gulp_builder", "django_builder", "dev", "prod", "nginx"]
+STAGES = ["python_builder", "node_builder", "gulp_builder", "django_builder", "dev", "prod", "proxy"]
 
 Source = Callable[..., Site]
 
@@ -151,7 +151,7 @@ def test_credentials_reach_the_step_that_installs_and_stay_nowhere(source: Sourc
     netrc.chmod(0o600)
     install = "&& pdm install --check --prod --no-editable"
     change(made.folder / "Dockerfile", install, f'&& python -c "{AGENT}" {install}')
-    for target in ("prod", "nginx"):
+    for target in ("prod", "proxy"):
         change(made.folder / "compose.yml", f"      target: {target}\n", f"      target: {target}\n      network: host\n")
     (made.folder / "src/config/canary.txt").write_text("this one is in the image")
     with answering(private_index(wheel(tmp_path))) as port:
@@ -235,4 +235,4 @@ def test_every_command_about_images_works(default_images: Site, named: dict[str,
             if "--ssh" in command:
                 command = f"ssh-agent {command}"
             run("sh", "-c", command, cwd=copy.folder, env=env, timeout=600)
-        assert sorted(manifests) == [f"{named['APP_NAME']}-nginx:1.0.0", f"{named['APP_NAME']}:1.0.0"]
+        assert sorted(manifests) == [f"{named['APP_NAME']}-proxy:1.0.0", f"{named['APP_NAME']}:1.0.0"]

@@ -77,7 +77,7 @@ def test_demo_makes_a_project_and_serves_it(clone: Path, tmp_path: Path) -> None
     with serving(["sh", "-c", shell, "sh", *command], url, cwd=tmp_path, env={"PORT": str(port)}, patience=400):
         assert "Harbour Library" in get(url)[1]
         # Built where Node.js is, and said where it is not.
-        built = "htmx" in get(f"{url}/static/core/site.js")[1]
+        built = "htmx" in get(f"{url}/static/pages/site.js")[1]
         assert built == ("Building its assets" in log.read_text())
         assert built == ("Its assets are not built" not in log.read_text())
         assert built or shutil.which("npm") is None

@@ -46,7 +46,7 @@ def test_slow_clients_beside_others(default_stack: Stack) -> None:
             return alone()
 
     bounded(f"p99 beside {FIGURES.slow_clients} slow clients / p99 alone", ratio(alone, beside), 2, "times")
-    assert default_stack.inspect("nginx")["RestartCount"] == 0
+    assert default_stack.inspect("proxy")["RestartCount"] == 0
 
 
 def test_idle_websockets_beside_pages(default_stack: Stack) -> None:

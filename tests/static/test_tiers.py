@@ -103,7 +103,7 @@ def test_a_file_of_a_component_that_cannot_be_read_is_named(tmp_path: Path) -> N
         ("wrods = {}", "wrods"),
         ("[words]\nno_fact = 'x'", "no_fact"),
         ("deep = 'test_tasks.py'", "deep has to be a list"),
-        ("[stops]\nredis = 'cache'", "stops"),
+        ("[stops]\ncache = 'cache'", "stops"),
         ("[words]\nsqs = '('", "sqs"),
         ("stops =", "test.toml"),
     ):
@@ -117,8 +117,8 @@ def test_a_file_of_a_component_that_cannot_be_read_is_named(tmp_path: Path) -> N
 def test_a_component_that_is_chosen_has_its_lines_of_doctor_and_its_services() -> None:
     full = RULES.full({})
     assert doctor_lines(full) == {"database", "cache", "broker", "websockets", "mail", "static", "proxy"}
-    assert stops(full)["redis"] == {"cache", "websockets"}
+    assert stops(full)["cache"] == {"cache", "websockets"}
     small = RULES.full({"redis": False, "celery_broker": "none"})
     assert doctor_lines(small) == {"database", "cache", "websockets", "mail", "static", "proxy"}
-    assert stops(small) == {"db": {"database"}, "nginx": {"proxy"}}
+    assert stops(small) == {"db": {"database"}, "proxy": {"proxy"}}
     assert {fact for component in components() for fact in component.words} <= QUESTIONS.keys()

@@ -190,7 +190,7 @@ class Clients:
 
 
 def pause(attempts: int) -> float:
-    """Return the seconds that the script of the site waits after so many attempts to come back (core/socket.js)."""
+    """Return the seconds that the script of the site waits after so many attempts to come back (pages/socket.js)."""
     return min(0.25 * 1.1**attempts, 10) * random.uniform(0.75, 1.25)  # noqa: S311 - not all at once
 
 

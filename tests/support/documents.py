@@ -30,7 +30,7 @@ def play(command: str, cwd: Path, env: dict[str, str]) -> None:
         with watching(cwd, env):
             return
     if command == "pdm run manage createsuperuser":
-        command += " --noinput --username owner --email owner@example.com"
+        command += " --noinput --email owner@example.com"
         env = env | {"DJANGO_SUPERUSER_PASSWORD": "a password of the test"}
     run("sh", "-c", command, cwd=cwd, env=env, timeout=900, attempts=2)
 
@@ -43,7 +43,7 @@ def with_copier() -> dict[str, str]:
 def adapt(command: str, env: dict[str, str]) -> str:
     """Return a command of Docker as it runs here: without a registry, with names of the test, and never for ever."""
     if "CELERY_BROKER_URL" in env:
-        command = command.replace("--file compose.yml", "--file compose.yml --file compose.broker.yml")
+        command = re.sub(r"((?: --file \S+)+)", r"\1 --file compose.broker.yml", command)
     for written, here in (
         (r"compose up$", "compose up --detach"),
         (r"(compose .*)pull$", r"\1build"),

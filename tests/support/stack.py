@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from containers import names
 from tools import clean_environment, eventually, free_port, run
@@ -19,7 +19,11 @@ from tools import clean_environment, eventually, free_port, run
 # Networks of Docker, from which a proxy on this machine reaches the one of the stack.
 DOCKER_NETWORKS = "172.16.0.0/12,192.168.0.0/16,10.0.0.0/8"
 
-# Seconds after which the proxy knows of containers that came or went, for which it asks every second.
+# The files that Compose reads in production, and in development.
+PRODUCTION_FILES = "compose.yml:compose.site.yml"
+DEVELOPMENT_FILES = "compose.yml:compose.override.yml:compose.site.yml"
+
+# Seconds after which the proxy has resolved the names of services again, which it does every second.
 KNOWN = 2.5
 
 
@@ -88,7 +92,7 @@ class Stack:
         return f"http://127.0.0.1:{self.env['HTTP_PORT']}"
 
     def compose(self, *arguments: str, code: int = 0, timeout: float = 300, attempts: int = 1, **env: str) -> str:
-        """Run Docker Compose, on the files that COMPOSE_FILE names, and return what it printed."""
+        """Run Docker Compose on the files of COMPOSE_FILE, and return what it printed."""
         command = ["docker", "compose", *arguments]
         return run(*command, cwd=self.folder, env=self.env | env, code=code, timeout=timeout, attempts=attempts)
 
@@ -148,13 +152,13 @@ def failing(table: str) -> list[str]:
     return re.findall(r"^(\w+) +FAILED ", table, re.MULTILINE)
 
 
-def sign_in(site: Stack, name: str, password: str) -> str:
-    """Sign in as a browser does. Returns the cookies."""
+def sign_in(site: Stack, email: str, password: str) -> str:
+    """Sign in with an e-mail address, as a browser does. Returns the cookies."""
     page = site.request("/accounts/login/")
     token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)
     assert token is not None
     cookies = [value.split(";")[0] for key, value in page.headers if key == "set-cookie"]
-    body = f"csrfmiddlewaretoken={token[1]}&username={name}&password={password}".encode()
+    body = urlencode({"csrfmiddlewaretoken": token[1], "username": email, "password": password}).encode()
     headers = {"Cookie": "; ".join(cookies), "Content-Type": "application/x-www-form-urlencoded"}
     answer = site.request("/accounts/login/", "POST", body, headers)
     assert answer.status == 302, answer.text
@@ -189,7 +193,7 @@ def broker(folder: Path, name: str) -> dict[str, str]:
     (folder / "compose.broker.yml").write_text(BROKER)
     (folder / "data" / name).mkdir(parents=True)
     url = "sqs://elasticmq:elasticmq@broker:9324/000000000000/"
-    return {"COMPOSE_FILE": "compose.yml:compose.broker.yml", "CELERY_BROKER_URL": url}
+    return {"COMPOSE_FILE": f"{PRODUCTION_FILES}:compose.broker.yml", "CELERY_BROKER_URL": url}
 
 
 @contextlib.contextmanager
@@ -206,7 +210,7 @@ def stack(folder: Path, **env: str) -> Iterator[Stack]:
         variables = {
             **named,
             **{name: str(free_port()) for name in ports},
-            "COMPOSE_FILE": "compose.yml",
+            "COMPOSE_FILE": PRODUCTION_FILES,
             **({} if "override" in env.get("COMPOSE_FILE", "") else broker(folder, named["APP_NAME"])),
             "UID": str(os.getuid()),
             "GID": str(os.getgid()),

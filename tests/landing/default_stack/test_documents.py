@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from documents import adapt, commands, play
-from stack import Stack, stack
+from stack import DEVELOPMENT_FILES, Stack, stack
 
 PASSWORD = {"DB_PASSWORD": "password-of-the-test"}
 
@@ -22,7 +22,7 @@ def documented(stack_folder: Callable[[], Path], stack_images: dict[str, str]) -
         yield site
 
 
-@pytest.mark.parametrize("document", ["docs/celery.md", "docs/database.md", "docs/nginx.md"])
+@pytest.mark.parametrize("document", ["docs/celery.md", "docs/database.md", "docs/proxy.md"])
 def test_every_command_for_a_service_works(document: str, documented: Stack) -> None:
     listed = commands(documented.folder / document)
     development = "docker compose up --detach --wait broker"
@@ -30,7 +30,7 @@ def test_every_command_for_a_service_works(document: str, documented: Stack) -> 
     for command in production:
         play(adapt(command, documented.env), documented.folder, documented.env)
     if production != listed:
-        with stack(documented.folder, COMPOSE_FILE="compose.yml:compose.override.yml", **PASSWORD) as site:
+        with stack(documented.folder, COMPOSE_FILE=DEVELOPMENT_FILES, **PASSWORD) as site:
             for command in listed[len(production) :]:
                 play(adapt(command, site.env), site.folder, site.env)
     assert document != "docs/database.md" or (documented.folder / "backups/before-upgrade/database.dump").exists()

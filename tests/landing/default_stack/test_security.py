@@ -25,6 +25,7 @@ from playwright.sync_api import Browser, Page, Response
 from stack import DOCKER_NETWORKS, Answer, Stack, request, stack
 from tools import clean_environment, eventually, run
 
+EMAIL = "ada@example.com"
 PASSWORD = "correct horse battery"  # noqa: S105 - of the test
 YEAR = 31_536_000
 
@@ -42,7 +43,7 @@ def with_variables(stack_folder: Callable[[], Path], stack_images: dict[str, str
             lines = (folder / ".env").read_text().removesuffix("SECURE_SSL_REDIRECT=false\n")
             (folder / ".env").write_text(lines + "".join(f"{key}={value}\n" for key, value in variables.items()))
             site.compose("up", "--detach", "--wait", "--no-build", attempts=2)
-            account = ("--noinput", "--username", "ada", "--email", "")
+            account = ("--noinput", "--email", EMAIL)
             site.compose(
                 "exec", "--no-TTY", "--env", f"DJANGO_SUPERUSER_PASSWORD={PASSWORD}",
                 "app", "python", "src/manage.py", "createsuperuser", *account,
@@ -200,7 +201,7 @@ default_storage.save({name!r}, ContentFile(base64.b64decode({base64.b64encode(co
 def sign_in(page: Page, url: str) -> Response:
     """Sign in with the form that is there. Returns the answer to it."""
     page.goto(url)
-    page.locator("[name=username]").fill("ada")
+    page.locator("[name=username]").fill(EMAIL)
     page.locator("[name=password]").fill(PASSWORD)
     with page.expect_response(lambda response: response.request.method == "POST") as answered:
         page.locator("form [type=submit]").last.click()
@@ -210,7 +211,7 @@ def sign_in(page: Page, url: str) -> Response:
 
 def stylesheet(page: Answer) -> str:
     """Return the path of the stylesheet that a page links."""
-    found = re.search(r'href="([^"]+/core/site\.[0-9a-f]{12}\.css)"', page.text)
+    found = re.search(r'href="([^"]+/pages/site\.[0-9a-f]{12}\.css)"', page.text)
     assert found is not None, page.text
     return found[1]
 
@@ -303,7 +304,7 @@ def test_a_person_signs_in_over_tls(secured: Secured, page: Page, complaints: li
     answer = sign_in(page, f"{secured.url}/accounts/login/")
     assert answer.status == 302
     assert page.url == f"{secured.url}/"
-    page.get_by_text("Welcome, ada.").wait_for()
+    page.get_by_text(f"Welcome, {EMAIL}.").wait_for()
     watched.state()
     assert set(watched.urls) == {secured.url.replace("https", "wss") + "/ws/components/"}
     cookies = {cookie.get("name"): cookie for cookie in page.context.cookies()}
@@ -342,7 +343,7 @@ def test_what_a_visitor_claims_changes_nothing(plain: Stack) -> None:
         seen["meta"].pop("REMOTE_PORT")
     assert spoofed == honest
     # Nor the address by which the sign-in form is limited and requests are logged.
-    line = next(json.loads(line) for line in logged(plain, "nginx") if identifiers[1] in line)
+    line = next(json.loads(line) for line in logged(plain, "proxy") if identifiers[1] in line)
     assert (line["remote_addr"], line["scheme"], line["host"]) == (honest["meta"]["HTTP_X_REAL_IP"], "http", "127.0.0.1")
 
 
@@ -471,7 +472,7 @@ def test_a_file_that_holds_a_script_does_not_run_it(name: str, text: str, secure
     assert shown or downloads == [name]
     page.goto(f"{secured.url}/nowhere/")
     assert page.evaluate("localStorage.ran") is None
-    assert not [line for line in logged(secured.stack, "nginx") if f"/ran/{name}/" in line]
+    assert not [line for line in logged(secured.stack, "proxy") if f"/ran/{name}/" in line]
     print(f"\n{name}: {'shown' if shown else 'downloaded'}")
 
 
@@ -491,8 +492,8 @@ def test_an_upload_that_is_too_large_is_refused_before_it_is_sent(secured: Secur
     [
         "/media/../compose.yml",
         "/media/..%2fcompose.yml",
-        "/media/..%2Fstatic/core/site.css",
-        "/media/%2e%2e/static/core/site.css",
+        "/media/..%2Fstatic/pages/site.css",
+        "/media/%2e%2e/static/pages/site.css",
         "/media/%2e%2e%2fetc/passwd",
         "/media/..%5cetc/passwd",
         "/media../etc/passwd",
@@ -500,7 +501,7 @@ def test_an_upload_that_is_too_large_is_refused_before_it_is_sent(secured: Secur
         "/media/files/..%252f..%252fetc/passwd",
         "/media//etc/passwd",
         "/media/%00",
-        "/static/../static/core/site.css",
+        "/static/../static/pages/site.css",
         "/static..%2fnginx.conf",
         "/static/..;/etc/passwd",
         "/../../etc/passwd",
@@ -558,7 +559,7 @@ def test_every_link_stays_below_the_path_of_the_site(prefixed: Stack, page: Page
 
 
 def test_outside_of_its_path_the_site_is_not_there(prefixed: Stack) -> None:
-    for path in ("/", "/accounts/login/", "/static/core/site.css", "/media/files/picture.png", "/shopping/", "/health/live"):
+    for path in ("/", "/accounts/login/", "/static/pages/site.css", "/media/files/picture.png", "/shopping/", "/health/live"):
         assert prefixed.request(path).status == 404, path
     redirect = prefixed.request("/shop?a=b")
     assert redirect.status in {301, 308}
@@ -607,7 +608,7 @@ def test_every_line_of_the_access_log_is_json_and_has_the_id_of_the_site(secured
         b"GET /\xff\xfe HTTP/1.0\r\n\r\n",
     ):
         raw(secured.stack, garbage)
-    lines = [json.loads(line) for line in logged(secured.stack, "nginx")]
+    lines = [json.loads(line) for line in logged(secured.stack, "proxy")]
     line = next(line for line in lines if line["request_id"] == identifier)
     assert (line["status"], line["method"], line["scheme"]) == (404, "GET", "https")
     assert line["user_agent"] == odd["User-Agent"]
@@ -634,7 +635,7 @@ def connections(site: Stack) -> set[str]:
         _, local, remote, *_ = line.split()
         if local.endswith(":1F40") and not remote.startswith(("0100007F", "00000000")):
             found.add(remote)
-    for line in site.execute("nginx", "cat", "/proc/net/tcp").splitlines()[1:]:
+    for line in site.execute("proxy", "cat", "/proc/net/tcp").splitlines()[1:]:
         _, local, remote, *_ = line.split()
         if remote.endswith(":1F40"):
             found.add(local)
@@ -690,9 +691,9 @@ def test_the_largest_request_is_one_variable(plain: Stack) -> None:
 
 
 def test_the_policy_of_the_proxy_allows_the_style_of_its_own_pages(default_images: Site) -> None:
-    nginx = default_images.folder / "docker/nginx"
-    allowed = set(re.findall(r"'(sha256-[^']+)'", (nginx / "site.conf.in").read_text()))
-    pages = list((nginx / "errors").glob("*.html"))
+    proxy = default_images.folder / "docker/proxy"
+    allowed = set(re.findall(r"'(sha256-[^']+)'", (proxy / "site.conf.in").read_text()))
+    pages = list((proxy / "errors").glob("*.html"))
     styles = {re.findall(r"<style>(.*?)</style>", page.read_text(), re.DOTALL)[0] for page in pages}
     hashes = {f"sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}" for style in styles}
     assert len(pages) == 4
