@@ -136,7 +136,7 @@ class Clients:
                 talk.cancel()
 
     async def enter(self, session: aiohttp.ClientSession) -> aiohttp.ClientWebSocketResponse | None:
-        """Open a websocket. Returns nothing where the server does not let it in, which it says by a first heartbeat."""
+        """Open a websocket. Returns nothing where the server refuses it, or closes it before the first heartbeat."""
         url = self.plan.url.replace("http", "ws", 1) + self.plan.socket
         try:
             socket = await session.ws_connect(url, headers={"Origin": self.plan.url})
@@ -190,8 +190,8 @@ class Clients:
 
 
 def pause(attempts: int) -> float:
-    """Return the seconds that the script of the site waits after so many attempts to come back (pages/socket.js)."""
-    return min(0.25 * 1.1**attempts, 10) * random.uniform(0.75, 1.25)  # noqa: S311 - not all at once
+    """Return the seconds that pages/socket.js waits after so many attempts to reconnect."""
+    return min(0.5 * 2**attempts, 10) * random.uniform(0.5, 1.5)  # noqa: S311 - not all at once
 
 
 def tell(what: dict[str, Any]) -> None:

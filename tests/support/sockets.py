@@ -1,5 +1,6 @@
-"""Many clients at once, and what they saw."""
+"""Websockets: many clients at once with what they saw, and a single one."""
 
+import asyncio
 import contextlib
 import json
 import statistics
@@ -7,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -20,7 +21,7 @@ from tools import clean_environment
 
 
 class Crowd:
-    """Clients as a plan has them, while the block lasts. What they saw is known when it has ended."""
+    """The clients of a plan, while the block lasts. Their report is complete at its end."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -91,7 +92,7 @@ class Crowd:
         return sorted(failed, key=lambda sample: sample.began)
 
     def gaps(self, quiet: float = 1) -> list[float]:
-        """Return for how many seconds the site was away each time.
+        """Return the seconds of each outage.
 
         Args:
             quiet: seconds without a failure after which the next one is of another gap.
@@ -141,3 +142,18 @@ async def connected(
         session.ws_connect(url.replace("http", "ws", 1) + path, headers={"Origin": url, **(headers or {})}) as socket,
     ):
         yield socket
+
+
+def answer(socket: aiohttp.ClientWebSocketResponse, patience: float = 10) -> Coroutine[Any, Any, Any]:
+    """Return the next message that is no heartbeat, or the code by which the websocket was closed."""
+
+    async def wait() -> Any:
+        while True:
+            message = await socket.receive()
+            if message.type is not aiohttp.WSMsgType.TEXT:
+                return socket.close_code
+            content = message.json()
+            if not (isinstance(content, dict) and "heartbeat" in content):
+                return content
+
+    return asyncio.wait_for(wait(), patience)

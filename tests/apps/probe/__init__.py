@@ -1,1 +1,1 @@
-"""Pages and websockets that tell what Django sees, take their time, and echo."""
+"""Pages and websockets that return what Django sees, respond slowly, and echo."""

@@ -1,14 +1,15 @@
-"""Websockets that echo, tell what they see, and pass on."""
+"""Websockets that echo, return what they see, and broadcast."""
 
 from typing import Any
 
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.urls import reverse
+from runtime.websockets import JsonConsumer
 
-from ..core.websockets.consumer import Consumer
 from .views import replica
 
 
-class Echo(Consumer):
+class Echo(JsonConsumer):
     """Sends back what it gets."""
 
     async def receive_json(self, content: Any, **_: Any) -> None:
@@ -16,8 +17,16 @@ class Echo(Consumer):
         await self.send_json(content)
 
 
-class Probe(Consumer):
-    """Says what it sees of whoever connects."""
+class Stock(AsyncJsonWebsocketConsumer):
+    """Echoes as a consumer without anything of the template does: it sends no heartbeats."""
+
+    async def receive_json(self, content: Any, **_: Any) -> None:
+        """Send it back."""
+        await self.send_json(content)
+
+
+class Probe(JsonConsumer):
+    """Returns what it sees of the client."""
 
     async def connect(self) -> None:
         """Say it at once."""
@@ -34,8 +43,8 @@ class Probe(Consumer):
         await self.send_json(seen | replica())
 
 
-class Group(Consumer):
-    """Passes on what it gets to all that are open, of every replica."""
+class Group(JsonConsumer):
+    """Sends what it gets to all websockets of all replicas."""
 
     groups = ["probe"]
 
@@ -45,9 +54,9 @@ class Group(Consumer):
         await self.send_json(replica())
 
     async def receive_json(self, content: Any, **_: Any) -> None:
-        """Pass it on."""
+        """Send it to the group."""
         await self.channel_layer.group_send("probe", {"type": "tell", "content": content})
 
     async def tell(self, event: dict[str, Any]) -> None:
-        """Send what another one passed on."""
+        """Send what the group got."""
         await self.send_json(event["content"])

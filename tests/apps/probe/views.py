@@ -1,4 +1,4 @@
-"""What Django sees of a request, and an answer that takes its time."""
+"""What Django sees of a request, and a slow response."""
 
 import os
 import socket
@@ -8,7 +8,7 @@ from django.http import HttpRequest, JsonResponse
 
 
 def replica() -> dict[str, object]:
-    """Say which process of which container answers."""
+    """Return which process of which container responds."""
     return {"replica": socket.gethostname(), "process": os.getpid()}
 
 
@@ -25,6 +25,6 @@ def probe(request: HttpRequest) -> JsonResponse:
 
 
 def slow(request: HttpRequest) -> JsonResponse:
-    """Answer after so many seconds."""
+    """Respond after so many seconds."""
     time.sleep(float(request.GET["seconds"]))
     return JsonResponse(replica())

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from browsers import Watched
 from load import FIGURES, bounded
 from playwright.sync_api import Browser, Page
-from sockets import connected
+from sockets import answer, connected
 from stack import KNOWN, Stack, request, sign_in
 from tools import change
 
@@ -23,6 +23,9 @@ IDLE, HEARTBEAT = 9, 3
 # Bytes of a message, and messages a second: the defaults of docs/settings.md.
 MAX_SIZE, MAX_RATE = 65_536, 20
 
+# Close codes: of a dropped connection, and of runtime/websockets.py.
+DROPPED, INVALID, TOO_MANY = 1006, 4400, 4429
+
 
 @pytest.fixture
 def site(running: Stack) -> Stack:
@@ -31,21 +34,6 @@ def site(running: Stack) -> Stack:
 
 
 PASSWORD = "correct horse battery"  # noqa: S105 - of the test
-
-
-def answer(socket: aiohttp.ClientWebSocketResponse, patience: float = 10) -> Coroutine[Any, Any, Any]:
-    """Return the next message that is no heartbeat, or the code by which the websocket was closed."""
-
-    async def wait() -> Any:
-        while True:
-            message = await socket.receive()
-            if message.type is not aiohttp.WSMsgType.TEXT:
-                return socket.close_code
-            content = message.json()
-            if not (isinstance(content, dict) and "heartbeat" in content):
-                return content
-
-    return asyncio.wait_for(wait(), patience)
 
 
 def talk(site: Stack, path: str, *messages: str, headers: dict[str, str] | None = None) -> list[Any]:
@@ -65,31 +53,32 @@ def talk(site: Stack, path: str, *messages: str, headers: dict[str, str] | None 
         return pool.submit(asyncio.run, run()).result()
 
 
-def test_a_message_comes_back_through_the_proxy(site: Stack) -> None:
-    assert talk(site, "/ws/echo/", '{"text": "שלום 🎉"}', "[1, 2]") == [{"text": "שלום 🎉"}, [1, 2]]
+@pytest.mark.parametrize("consumer", ["echo", "stock"])
+def test_message_is_echoed_through_the_proxy(consumer: str, site: Stack) -> None:
+    assert talk(site, f"/ws/{consumer}/", '{"text": "שלום 🎉"}', "[1, 2]") == [{"text": "שלום 🎉"}, [1, 2]]
 
 
 @pytest.fixture
 def quick(site: Stack) -> Iterator[None]:
-    """Let time go by more quickly in the stack, for the proxy and for the heartbeats."""
-    conf, variables = site.folder / "docker/nginx/site.conf.in", site.folder / ".env"
+    """Shorten the timeout of the proxy and the heartbeats."""
+    conf, variables = site.folder / "docker/proxy/site.conf.in", site.folder / ".env"
     kept = {file: file.read_text() for file in (conf, variables)}
     change(conf, "proxy_read_timeout 60s;", f"proxy_read_timeout {IDLE}s;")
     variables.write_text(f"{kept[variables]}WEBSOCKET_HEARTBEAT={HEARTBEAT}\n")
     try:
         # By a tag of its own: the images of the others stay as they are.
-        site.build("nginx", APP_IMAGE_TAG="quick")
-        site.compose("up", "--detach", "--wait", "--no-deps", "nginx", APP_IMAGE_TAG="quick")
+        site.build("proxy", APP_IMAGE_TAG="quick")
+        site.compose("up", "--detach", "--wait", "--no-deps", "proxy", APP_IMAGE_TAG="quick")
         site.compose("up", "--detach", "--wait", "--no-deps", "ws")
         yield
     finally:
         for file, content in kept.items():
             file.write_text(content)
-        site.compose("up", "--detach", "--wait", "--no-deps", "nginx", "ws")
+        site.compose("up", "--detach", "--wait", "--no-deps", "proxy", "ws")
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_websocket_that_is_idle_stays_open(site: Stack) -> None:
+def test_idle_websocket_stays_open(site: Stack) -> None:
     async def idle() -> tuple[Any, float]:
         async with connected(site.url, "/ws/echo/") as socket:
             began = time.monotonic()
@@ -104,23 +93,24 @@ def test_a_websocket_that_is_idle_stays_open(site: Stack) -> None:
     assert said == "still here"
 
 
-def test_a_message_that_is_too_large_closes_with_1009(site: Stack) -> None:
+def test_too_large_message_closes(site: Stack) -> None:
     text = "a" * (MAX_SIZE - 2)
     assert talk(site, "/ws/echo/", json.dumps(text)) == [text]
-    assert talk(site, "/ws/echo/", json.dumps(text + "a")) == [1009]
+    # Daphne drops the connection without a code.
+    assert talk(site, "/ws/echo/", json.dumps(text + "a")) == [DROPPED]
     began = time.monotonic()
-    assert talk(site, "/ws/echo/", json.dumps("a" * 10_000_000)) == [1009]
+    assert talk(site, "/ws/echo/", json.dumps("a" * 10_000_000)) == [DROPPED]
     print(f"10 MB are refused after {time.monotonic() - began:.1f} s")
 
 
-def test_too_many_messages_close_with_1008(site: Stack) -> None:
+def test_too_many_messages_close_with_4429(site: Stack) -> None:
     async def hurry() -> tuple[list[Any], float]:
         async with connected(site.url, "/ws/echo/") as socket:
             began = time.monotonic()
             for number in range(10 * MAX_RATE):
                 await socket.send_str(str(number))
             answers = [await answer(socket)]
-            while answers[-1] != 1008:
+            while answers[-1] != TOO_MANY:
                 answers.append(await answer(socket))
             return answers, time.monotonic() - began
 
@@ -132,20 +122,20 @@ def test_too_many_messages_close_with_1008(site: Stack) -> None:
     assert 2 * MAX_RATE <= passed <= (2 + seconds) * MAX_RATE + 1
 
 
-@pytest.mark.parametrize(("message", "code"), [("no JSON", 1007), ("[" * 5000, 1007)])
-def test_what_cannot_be_read_closes_with_a_code(message: str, code: int, site: Stack) -> None:
-    assert talk(site, "/ws/echo/", message) == [code]
+@pytest.mark.parametrize("message", ["no JSON", "[" * 5000])
+def test_invalid_message_closes_with_4400(message: str, site: Stack) -> None:
+    assert talk(site, "/ws/echo/", message) == [INVALID]
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "http://127.0.0.1.evil.example", "null"])
-def test_a_page_of_somebody_else_opens_no_websocket(origin: str, site: Stack) -> None:
+def test_other_origin_is_refused(origin: str, site: Stack) -> None:
     with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
         talk(site, "/ws/echo/", headers={"Origin": origin})
-    # Some servers know of themselves that nothing is no origin.
+    # Some servers refuse the origin `null` by themselves.
     assert refused.value.status in ({400, 403} if origin == "null" else {403})
 
 
-def test_a_path_of_nothing_opens_no_websocket(site: Stack) -> None:
+def test_unknown_path_is_refused(site: Stack) -> None:
     with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
         talk(site, "/ws/nothing/")
     assert refused.value.status in {403, 404}
@@ -153,7 +143,7 @@ def test_a_path_of_nothing_opens_no_websocket(site: Stack) -> None:
 
 @pytest.mark.parametrize("path", ["/ws/echo/", "/ws/nothing/"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_what_is_no_websocket_gets_an_answer(method: str, path: str, site: Stack) -> None:
+def test_plain_request_to_a_websocket_gets_a_response(method: str, path: str, site: Stack) -> None:
     headers = {"Host": "localhost"}
     began = time.monotonic()
     by_the_proxy = site.request(path, method, headers=headers)
@@ -177,11 +167,11 @@ def test_websockets_are_served_below_their_path_alone(site: Stack) -> None:
 
 
 def test_a_consumer_knows_who_is_signed_in(site: Stack) -> None:
-    code = f"from django.contrib.auth import get_user_model as m; m().objects.create_superuser('ada', password='{PASSWORD}')"
+    code = f"from django.contrib.auth import get_user_model as m; m().objects.create_superuser('ada@example.com', password='{PASSWORD}')"
     site.manage("shell", "--verbosity", "0", "--command", code)
     (stranger,) = talk(site, "/ws/probe/", "{}")
-    (known,) = talk(site, "/ws/probe/", "{}", headers={"Cookie": sign_in(site, "ada", PASSWORD.replace(" ", "+"))})
-    assert (stranger["user"], known["user"]) == ("", "ada")
+    (known,) = talk(site, "/ws/probe/", "{}", headers={"Cookie": sign_in(site, "ada@example.com", PASSWORD)})
+    assert (stranger["user"], known["user"]) == ("", "ada@example.com")
     (forged,) = talk(site, "/ws/probe/", "{}", headers={"Cookie": "sessionid=abcdefghijklmnopqrstuvwxyz012345"})
     assert forged["user"] == ""
 
@@ -222,12 +212,12 @@ def page(browser: Browser) -> Iterator[Page]:
     page.close()
 
 
-def test_the_start_page_is_told_its_state_and_survives_restarts(site: Stack, page: Page) -> None:
+def test_start_page_receives_states_also_after_restarts(site: Stack, page: Page) -> None:
     watched = Watched(page)
     page.goto(site.url)
     page.evaluate("window.stays = true")
     print(f"\nthe state is there after {watched.state():.1f} s")
-    for service in ("ws", "redis"):
+    for service in ("ws", "cache"):
         before = len(watched.told)
         began = time.monotonic()
         site.compose("restart", service)
@@ -242,7 +232,7 @@ def test_the_start_page_is_told_its_state_and_survives_restarts(site: Stack, pag
 
 
 def test_everything_works_below_a_prefix(site: Stack, page: Page) -> None:
-    services = ["app", "ws", "nginx"]
+    services = ["app", "ws", "proxy"]
     variables = site.folder / ".env"
     kept = variables.read_text()
     variables.write_text(f"{kept}URL_PREFIX=/shop\n")
