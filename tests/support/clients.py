@@ -191,7 +191,7 @@ class Clients:
 
 def pause(attempts: int) -> float:
     """Return the seconds that pages/socket.js waits after so many attempts to reconnect."""
-    return min(0.5 * 2**attempts, 10) * random.uniform(0.5, 1.5)  # noqa: S311 - not all at once
+    return min(0.5 * 2.0**attempts, 10) * random.uniform(0.5, 1.5)  # noqa: S311 - not all at once
 
 
 def tell(what: dict[str, Any]) -> None:
