@@ -5,7 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from questionnaire import ROOT, Answers
+from questionnaire import ROOT, RULES, Answers
 from tools import change, run
 
 # What the developer's own settings of Copier and git say must not be tested.
@@ -70,8 +70,12 @@ def snapshot(folder: Path) -> Path:
     return folder
 
 
-# Applications of the tests, as an owner would write them.
+# Apps of the tests, as an owner would write them.
 APPS = ROOT / "tests" / "apps"
+
+# Tests of what the template maintains in a project, in a folder for each fact of questions/computed.yml; ``all`` and
+# ``postgresql`` are true of every project.
+RUNTIME_TESTS = ROOT / "tests" / "project"
 
 
 def program(name: str) -> str:
@@ -80,24 +84,48 @@ def program(name: str) -> str:
 
 
 def add_app(project: Path, name: str) -> str:
-    """Add an application of ``tests/apps`` to a project, as its owner would.
+    """Add an app of ``tests/apps`` to a project, as its owner would.
 
     Args:
         project: its folder.
-        name: that of the application. Its websockets are left out where the project has none.
+        name: that of the app. Its websockets are left out where the project has none.
 
     Returns:
         The name of the package in which it is.
     """
-    package = next((project / "src").glob("*/core")).parent
+    package = next((project / "src").glob("*/pages")).parent
     shutil.copytree(APPS / name, package / name, ignore=shutil.ignore_patterns("__pycache__"))
-    if not (project / "src/config/routing.py").exists():
+    app = f"{package.name}.{name}"
+    change(project / "src/config/settings/site.py", "site_apps = [\n", f'site_apps = [\n    "{app}",\n')
+    if (package / name / "urls.py").exists():
+        change(package / "urls.py", "urlpatterns = [\n", f'urlpatterns = [\n    path("", include("{app}.urls")),\n')
+    if not (package / "routing.py").exists():
         for module in ("consumers.py", "routing.py"):
             (package / name / module).unlink(missing_ok=True)
-    change(
-        project / "src/config/settings/apps.py", "INSTALLED_APPS = [\n", f'INSTALLED_APPS = [\n    "{package.name}.{name}",\n'
-    )
-    if (package / name / "urls.py").exists():
-        route = f'    path("", include("{package.name}.{name}.urls")),\n'
-        change(project / "src/config/urls.py", "urlpatterns = [\n", f"urlpatterns = [\n{route}")
+    elif (package / name / "routing.py").exists():
+        welcome = "from .welcome import routing as welcome\n"
+        change(package / "routing.py", welcome, f"from .{name} import routing as {name}\n{welcome}")
+        patterns = "websocket_urlpatterns = [\n"
+        change(package / "routing.py", patterns, f"{patterns}    *{name}.websocket_urlpatterns,\n")
     return package.name
+
+
+def facts_of(answers: Answers) -> set[str]:
+    """Return the facts of ``questions/computed.yml`` that are true with these answers."""
+    return {"all", "postgresql"} | {key for key, value in RULES.full(answers).items() if value is True}
+
+
+def add_runtime_tests(project: Path, facts: set[str]) -> None:
+    """Add the tests of ``src/runtime`` and of the settings to a project, as ``tests/runtime``.
+
+    Args:
+        project: its folder.
+        facts: which folders of ``tests/project`` to add (``facts_of``).
+    """
+    ignored = shutil.ignore_patterns("__pycache__")
+    target = project / "tests" / "runtime"
+    for folder in sorted(RUNTIME_TESTS.iterdir()):
+        if folder.name in facts:
+            shutil.copytree(
+                folder, target if folder.name == "all" else target / folder.name, ignore=ignored, dirs_exist_ok=True
+            )

@@ -1,11 +1,11 @@
-"""What a program logs, read from where it goes."""
+"""The log lines of a process."""
 
 import json
 import logging
 from collections.abc import Callable
 from subprocess import CompletedProcess
 
-from config.settings.logging import only_static
+from runtime.logging import static_files_filter
 
 Start = Callable[..., CompletedProcess[str]]
 
@@ -37,19 +37,7 @@ MESSAGES = [
     ("Not Found: /nowhere", "1-of-the-second-one"),
 ]
 
-
-def test_json_is_an_object_a_line_with_the_id_of_the_request(start: Start) -> None:
-    program = start("-c", PROGRAM, DEBUG="true", LOG_FORMAT="json", ENVIRONMENT="staging")
-
-    *requests, sold, closed = map(json.loads, program.stderr.splitlines())
-    assert [(line["message"], line["request_id"]) for line in requests] == MESSAGES
-    assert not any("request" in line for line in requests)  # Django's object, with all its headers
-    assert (sold["message"], sold["apples"], sold["level"]) == ("sold", 3, "info")
-    assert (closed["message"], closed["environment"]) == ("The shop is closed", "staging")
-    assert "ZeroDivisionError" in closed["exception"]
-
-
-REFUSED = """
+REJECTED = """
 import django
 from django.test import Client
 
@@ -58,18 +46,26 @@ Client().get("/accounts/login/", headers={"Host": "evil.example"})
 """
 
 
-def test_a_host_that_is_refused_is_a_line_without_traceback(start: Start) -> None:
-    program = start("-c", REFUSED)
+def test_json_has_one_object_per_line_with_the_request_id(start: Start) -> None:
+    program = start("-c", PROGRAM, DEBUG="true", LOG_FORMAT="json", ENVIRONMENT="staging")
+    *requests, sold, closed = map(json.loads, program.stderr.splitlines())
+    assert [(line["message"], line["request_id"]) for line in requests] == MESSAGES
+    assert not any("request" in line for line in requests)  # Django's object, with all headers
+    assert (sold["message"], sold["apples"], sold["level"]) == ("sold", 3, "info")
+    assert (closed["message"], closed["environment"]) == ("The shop is closed", "staging")
+    assert "ZeroDivisionError" in closed["exception"]
 
+
+def test_rejected_host_is_logged_without_traceback(start: Start) -> None:
+    program = start("-c", REJECTED)
     lines = [json.loads(line) for line in program.stderr.splitlines()]
-    refused = next(line for line in lines if line["logger"] == "django.security.DisallowedHost")
-    assert "Invalid HTTP_HOST header: 'evil.example'" in refused["message"]
-    assert "exception" not in refused
+    rejected = next(line for line in lines if line["logger"] == "django.security.DisallowedHost")
+    assert "Invalid HTTP_HOST header: 'evil.example'" in rejected["message"]
+    assert "exception" not in rejected
 
 
-def test_the_console_is_readable(start: Start) -> None:
+def test_console_is_readable(start: Start) -> None:
     program = start("-c", PROGRAM, DEBUG="true")
-
     lines = program.stderr.splitlines()
     assert len(lines) > len(MESSAGES)
     for line, (message, request_id) in zip(lines, MESSAGES, strict=False):
@@ -78,15 +74,13 @@ def test_the_console_is_readable(start: Start) -> None:
     assert "\x1b" not in program.stderr
 
 
-def test_production_leaves_requests_to_the_log_of_the_proxy(start: Start) -> None:
+def test_production_logs_no_requests(start: Start) -> None:
     program = start("-c", PROGRAM, SECURE_SSL_REDIRECT="true")
-
     assert "GET" not in program.stderr
     assert "sold" in program.stderr
 
 
-def test_the_development_server_logs_static_files_alone() -> None:
+def test_filter_keeps_lines_about_static_files() -> None:
     lines = ["GET /static/pages/site.css HTTP/1.1", "GET /ecstatic/ HTTP/1.1", "GET / HTTP/1.1"]
-
-    passed = [line for line in lines if only_static(logging.makeLogRecord({"msg": line}))]
-    assert passed == lines[:1]
+    keep = static_files_filter()
+    assert [line for line in lines if keep(logging.makeLogRecord({"msg": line}))] == lines[:1]

@@ -1,45 +1,38 @@
-"""Files that people upload: whole, or not there."""
+"""runtime.storage: atomic writes of uploads."""
 
 import errno
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from django.core.files.base import ContentFile, File
+from django.core.files import File
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import TemporaryUploadedFile
-{% if websockets %}
-from django.core.management import call_command
-from django.templatetags.static import static
-{% endif %}
 from pytest_django import Settings
-
-{% if websockets %}
-from config.settings.static import STORAGES
-{% endif %}
-from runtime.storage import WholeFileStorage
+from runtime.storage import AtomicFileSystemStorage
 
 
 class Interrupted(ContentFile):  # type: ignore[type-arg] # not at run time
-    """A file of which the disk takes the first piece only."""
+    """A file of which the disk takes the first chunk only."""
 
     def chunks(self, chunk_size: int | None = None) -> Iterator[bytes]:
-        """Yield a piece, then fail."""
+        """Yield a chunk, then fail."""
         yield self.read(chunk_size or 1)
         raise OSError(errno.ENOSPC, "no space left on device")
 
 
-def large(content: bytes) -> "File[bytes]":
-    """Return a file as it arrives when it is too large for the memory."""
+def large(content: bytes) -> "File[Any]":
+    """Return an upload that was too large for memory."""
     file = TemporaryUploadedFile("large.txt", "text/plain", len(content), None)
     file.write(content)
     file.seek(0)
     return file
 
 
-def test_a_file_is_kept_under_its_name(settings: Settings) -> None:
+def test_file_is_saved_under_its_name(settings: Settings) -> None:
     name = default_storage.save("letters/a.txt", ContentFile(b"hello"))
-
     path = Path(settings.MEDIA_ROOT, name)
     assert name == "letters/a.txt"
     assert path.read_bytes() == b"hello"
@@ -47,54 +40,36 @@ def test_a_file_is_kept_under_its_name(settings: Settings) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_large_file_is_kept_too(settings: Settings) -> None:
+def test_large_upload_is_saved(settings: Settings) -> None:
     name = default_storage.save("large.txt", large(b"hello" * 100_000))
-
     assert Path(settings.MEDIA_ROOT, name).read_bytes() == b"hello" * 100_000
 
 
-def test_two_files_of_one_name_get_two() -> None:
+def test_second_file_of_the_same_name_gets_another_name() -> None:
     first = default_storage.save("a.txt", ContentFile(b"first"))
     second = default_storage.save("a.txt", ContentFile(b"second"))
-
     assert first != second
     assert default_storage.open(first).read() == b"first"
     assert default_storage.open(second).read() == b"second"
 
 
-def test_a_name_that_another_one_took_meanwhile_is_not_overwritten(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_name_that_another_process_took_meanwhile_is_not_overwritten(monkeypatch: pytest.MonkeyPatch) -> None:
     first = default_storage.save("a.txt", ContentFile(b"first"))
     free = iter(["a.txt", "b.txt"])
-    monkeypatch.setattr(WholeFileStorage, "get_available_name", lambda *_, **__: next(free))
-
+    monkeypatch.setattr(AtomicFileSystemStorage, "get_available_name", lambda *_, **__: next(free))
     second = default_storage.save("a.txt", ContentFile(b"second"))
-
     assert second == "b.txt"
     assert default_storage.open(first).read() == b"first"
 
 
-def test_of_a_file_that_could_not_be_written_nothing_is_left(settings: Settings) -> None:
+def test_storage_that_allows_it_overwrites(tmp_path: Path) -> None:
+    storage = AtomicFileSystemStorage(tmp_path, allow_overwrite=True)
+    names = [storage.save("a.txt", ContentFile(content)) for content in (b"first", b"second")]
+    assert names == ["a.txt", "a.txt"]
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"second"]
+
+
+def test_failed_write_leaves_no_file(settings: Settings) -> None:
     with pytest.raises(OSError, match="no space"):
         default_storage.save("letters/a.txt", Interrupted(b"hello"))
-
     assert list(Path(settings.MEDIA_ROOT, "letters").iterdir()) == []
-{% if websockets %}
-
-
-def test_a_module_imports_another_by_the_name_that_has_a_hash(
-    settings: Settings, tmp_path: Path
-) -> None:
-    source = tmp_path / "source"
-    source.mkdir()
-    (source / "page.js").write_text('import { open } from "./socket.js";\n')
-    (source / "socket.js").write_text("export const open = 1;\n")
-    settings.STORAGES = STORAGES
-    settings.STATICFILES_DIRS = [source]
-    settings.STATIC_ROOT = tmp_path / "target"
-    call_command("collectstatic", verbosity=0)
-
-    page = Path(settings.STATIC_ROOT, static("page.js").removeprefix(settings.STATIC_URL))
-    assert f'"./{Path(static("socket.js")).name}"' in page.read_text()
-{% endif %}
