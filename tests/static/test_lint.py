@@ -113,7 +113,7 @@ def test_the_template_has_no_trace_of_a_machine() -> None:
 
 def test_the_documents_of_a_project_name_only_commands_that_exist(render: Callable[[str], Path]) -> None:
     project = render("default")
-    scripts = set(re.findall(r"^(\w+) = \{ (?:cmd|composite)", (project / "pyproject.toml").read_text(), re.MULTILINE))
+    scripts = set(re.findall(r"^(\w+) = \{ (?:env|cmd|composite)", (project / "pyproject.toml").read_text(), re.MULTILINE))
     tools = {"pre-commit", "pytest"}
     for document in [project / "README.md", *(project / "docs").glob("*.md")]:
         named = set(re.findall(r"pdm run ([\w-]+)", document.read_text()))
