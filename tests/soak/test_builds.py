@@ -1,16 +1,27 @@
-"""How long images take to build, measured three times: the best counts. ``benchmarks/build`` prints the parts."""
+"""How long a copy and the images take: the best of three measurements counts. ``benchmarks/build`` prints the parts."""
 
+import re
 import time
 from pathlib import Path
 
 import pytest
 from containers import Site, clone
 from load import bounded
+from questionnaire import ROOT
+from tools import run
 
 TIMES = 3
 
 # What is appended to a file, and the seconds within which the images are built then.
 LINES = {"src/config/urls.py": ("\nCHANGED = {}\n", 5), "frontend/styles/htmx.css": ("\n.changed {{ order: {}; }}\n", 8)}
+
+
+def test_a_copy_compared_with_one_of_an_empty_template() -> None:
+    printed = run("benchmarks/generate", "5", cwd=ROOT, timeout=600)
+    print(printed)
+    times = re.search(r"^([\d.]+) times the copy of an empty template", printed, re.MULTILINE)
+    assert times is not None
+    bounded("copier copy --defaults / copy of an empty template", float(times[1]), 4.5, "times")
 
 
 def test_all_images_without_any_cache(default_images: Site, tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_shards_are_even_by_recorded_durations(monkeypatch: pytest.MonkeyPatch) 
         ("template/docker/{% if sqs %}broker{% endif %}/elasticmq.conf", "nightly/test_tasks.py[sqs]"),
         ("components/celery_broker/rabbitmq/test.toml", ""),
         ("components/celery_broker/sqs/test.toml", "nightly/test_tasks.py[sqs]"),
-        ("template/docker/app/{% if granian %}serve.py{% endif %}.jinja", "nightly/test_servers.py[granian, True]"),
+        ("template/docs/{% if granian %}granian.md{% endif %}.jinja", "nightly/test_servers.py[granian, True]"),
         ("tests/nightly/test_disks.py", "nightly/test_disks.py"),
         ("docs/servers.md", ""),
     ],
