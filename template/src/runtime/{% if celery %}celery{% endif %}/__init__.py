@@ -1,0 +1,1 @@
+"""What Celery needs besides its settings: docs/runtime.md."""

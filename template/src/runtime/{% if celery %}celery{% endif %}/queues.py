@@ -1,48 +1,48 @@
-"""The queues, as the commands of ``manage.py`` show them."""
+"""The queues of the broker, by what every transport of kombu has."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
+from celery import current_app
 from django.conf import settings
 from django.core.management.base import CommandError
 
 
-@dataclass(frozen=True)
-class Queue:
-    """What a queue holds at one moment.
+def waiting() -> dict[str, int]:
+    """Return the number of waiting messages of each queue, and of its dead-letter queue, if it has one.
 
-    Attributes:
-        name: what the site calls it.
-        waiting: messages that a worker could take.
-        running: messages that workers hold.
-        delayed: messages whose time has not come.
-        oldest: for how many seconds the oldest of those that wait has been there.
-
-    What the broker does not tell is None.
+    Queues of RabbitMQ and Redis exist when something is sent, or a worker starts.
     """
-
-    name: str
-    waiting: int
-    running: int | None
-    delayed: int | None
-    oldest: float | None
+    dead: dict[str, str] = getattr(settings, "DEAD_LETTER_QUEUES", {})
+    counts = {}
+    with current_app.connection_for_write() as connection:
+        for queue in settings.CELERY_TASK_QUEUES:
+            for name in (queue.name, dead.get(queue.name)):
+                if name is None:
+                    continue
+                # A queue that does not exist closes its channel.
+                channel = connection.channel()
+                try:
+                    counts[name] = channel.queue_declare(name, passive=True).message_count
+                except connection.channel_errors as error:
+                    if "NOT_FOUND" not in str(error):
+                        raise
+                    counts[name] = 0
+    return counts
 
 
 @contextmanager
-def answering() -> Iterator[None]:
-    """Ask the broker within a command.
+def broker_errors() -> Iterator[None]:
+    """Turn the errors of a broker into a line.
 
     Raises:
-        CommandError: when there is none, it does not answer, or its queues are not as they should be.
+        CommandError: when there is no broker, or it does not answer.
     """
     if settings.CELERY_TASK_ALWAYS_EAGER:
-        message = "CELERY_BROKER_URL names no broker: tasks run at once, and nothing is kept."
+        message = "CELERY_BROKER_URL names no broker: tasks run in the calling process."
         raise CommandError(message)
     try:
         yield
-    except ValueError as error:
-        raise CommandError(str(error)) from error
     except Exception as error:
         message = f"The broker does not answer: {' '.join(str(error).split())}"
         raise CommandError(message) from error

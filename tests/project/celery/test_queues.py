@@ -1,0 +1,61 @@
+"""``manage.py queues``, with kombu's broker in memory."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from celery import current_app
+from django.core.management import CommandError, call_command
+from kombu import Connection, Queue
+from pytest_django import Settings
+
+
+@pytest.fixture
+def connection(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
+    settings.CELERY_TASK_ALWAYS_EAGER = False
+    settings.CELERY_TASK_QUEUES = [Queue("default")]
+    settings.DEAD_LETTER_QUEUES = {"default": "default-dead"}
+    monkeypatch.setattr(current_app, "connection_for_write", lambda **_: Connection("memory://"))
+    with Connection("memory://") as found:
+        channel = found.channel()
+        for name in ("default", "default-dead"):
+            channel.queue_declare(name)
+            channel.queue_purge(name)
+        for _ in range(2):
+            found.Producer().publish("hello", routing_key="default")
+        yield found
+
+
+@pytest.mark.usefixtures("connection")
+def test_queues_are_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("queues")
+    assert capsys.readouterr().out == "queue         waiting\ndefault             2\ndefault-dead        0\n"
+
+
+@pytest.mark.usefixtures("connection")
+def test_queues_are_a_list_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("queues", "--json")
+    assert json.loads(capsys.readouterr().out)[0] == {"name": "default", "waiting": 2}
+
+
+@pytest.mark.usefixtures("connection")
+def test_queue_that_does_not_exist_yet_is_empty(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    settings.CELERY_TASK_QUEUES = [Queue("mail")]
+    call_command("queues")
+    assert capsys.readouterr().out == "queue  waiting\nmail         0\n"
+
+
+def test_broker_that_is_down_is_one_line(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: object) -> None:
+        message = "connection\nrefused"
+        raise OSError(message)
+
+    settings.CELERY_TASK_ALWAYS_EAGER = False
+    monkeypatch.setattr(current_app, "connection_for_write", fail)
+    with pytest.raises(CommandError, match=r"^The broker does not answer: connection refused$"):
+        call_command("queues")
+
+
+def test_without_a_broker_there_are_no_queues() -> None:
+    with pytest.raises(CommandError, match="names no broker"):
+        call_command("queues")
