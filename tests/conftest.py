@@ -29,6 +29,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 PNPM = re.compile(r"^pnpm_version:.*?default: \"(.+?)\"", re.MULTILINE | re.DOTALL)
 
+# Tests that run in a generated project (support/projects.add_runtime_tests).
+collect_ignore = ["project"]
+
 # What an answer set is rendered from; with other contents, all of them are rendered again.
 SOURCES = ("copier.yml", "questions", "partials", "template", "pdm.lock")
 

@@ -1,4 +1,4 @@
-"""Serves ``config.asgi`` on a port, and in front of it the collected static files, as a web server would: for tests of pages."""
+"""Serves a project on a port, and in front of it the collected static files, as a web server would: for tests of pages."""
 
 import mimetypes
 import sys
@@ -6,8 +6,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from config.asgi import application
 from daphne.server import Server
+from django.core.asgi import get_asgi_application
+
+try:
+    from config.asgi import application
+except ModuleNotFoundError:  # a project without websockets, whose server speaks WSGI
+    application = get_asgi_application()
 
 
 async def site(scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:

@@ -45,7 +45,7 @@ def site(
     manage: list[str | Path] = [folder / ".venv/bin/python", "src/manage.py"]
     run(*manage, "migrate", "--verbosity", "0", cwd=folder, env=env)
     run(*manage, "collectstatic", "--noinput", "--verbosity", "0", cwd=folder, env=env)
-    run(*manage, "createsuperuser", "--noinput", "--username", "ada", "--email", "", cwd=folder, env=env | account)
+    run(*manage, "createsuperuser", "--noinput", "--email", "ada@example.com", cwd=folder, env=env | account)
     url = f"http://127.0.0.1:{port}"
     env |= {"DJANGO_SETTINGS_MODULE": "config.settings"}
     with serving(
@@ -129,8 +129,8 @@ def test_static_files_have_hashed_names(site: str, page: Page) -> None:
     page.goto(site)
     stylesheet = page.locator("link[rel=stylesheet]").first.get_attribute("href")
     assert stylesheet is not None
-    assert stylesheet.startswith("/static/core/site.")
-    assert stylesheet != "/static/core/site.css"
+    assert stylesheet.startswith("/static/pages/site.")
+    assert stylesheet != "/static/pages/site.css"
 
 
 def test_a_person_signs_in_and_out_by_keyboard(site: str, page: Page, axe: Path, complaints: list[str]) -> None:
@@ -144,7 +144,7 @@ def test_a_person_signs_in_and_out_by_keyboard(site: str, page: Page, axe: Path,
     page.wait_for_url("**/accounts/login/**")
     assert page.evaluate("document.activeElement.name") == "username"
 
-    page.keyboard.type("ada")
+    page.keyboard.type("Ada@example.com")
     page.keyboard.press("Tab")
     page.keyboard.type("wrong")
     page.keyboard.press("Enter")
@@ -155,12 +155,12 @@ def test_a_person_signs_in_and_out_by_keyboard(site: str, page: Page, axe: Path,
     page.keyboard.type("correct horse battery")
     page.keyboard.press("Enter")
     page.wait_for_url(f"{site}/")
-    assert "Welcome, ada." in page.get_by_role("status").first.inner_text()
+    assert "Welcome, ada@example.com." in page.get_by_role("status").first.inner_text()
     assert violations(page, axe) == []
 
     page.get_by_role("button", name="Close").focus()
     page.keyboard.press("Enter")
-    page.get_by_text("Welcome, ada.").wait_for(state="detached")
+    page.get_by_text("Welcome, ada@example.com.").wait_for(state="detached")
     assert page.evaluate("document.activeElement.id") == "main"
 
     page.get_by_role("button", name="Log out").focus()

@@ -14,29 +14,17 @@ Start = Callable[..., CompletedProcess[str]]
     ("variable", "value"),
     [
         ("SECRET_KEY", None),
-        ("SECRET_KEY", "hunter2"),
         ("SECRET_KEY", "django-insecure-" + "hunter2" * 8),
         ("DEBUG", "flase"),
         ("ALLOWED_HOSTS", None),
-        ("ALLOWED_HOSTS", ""),
         ("ALLOWED_HOSTS", "https://example.com"),
-        ("ALLOWED_HOSTS", "a.example b.example"),
-        ("CSRF_TRUSTED_ORIGINS", "https://example.com, example.com"),
         ("CSRF_TRUSTED_ORIGINS", "https://example.com/path"),
         ("DATABASE_URL", "postgres://ada:hunter2@home@db/name"),
-        ("DATABASE_URL", "pots://ada:hunter2@db/name"),
-        ("DATABASE_POOL_MAX_SIZE", "many"),
         ("DATABASE_POOL_MAX_SIZE", "-1"),
-        ("WEB_THREADS", "0"),
-        ("URL_PREFIX", "shop"),
         ("URL_PREFIX", "/shop/"),
-        ("URL_PREFIX", "/a//b"),
         ("URL_PREFIX", "/a/../b"),
-        ("URL_PREFIX", "/a b"),
         ("EMAIL_URL", "smpt://ada:hunter2@mail"),
-        ("EMAIL_URL", "submission://"),
         ("LOG_LEVEL", "LOUD"),
-        ("LOG_FORMAT", "yaml"),
         ("SECURE_HSTS_SECONDS", "-1"),
     ],
 )
@@ -89,7 +77,7 @@ def test_wsgi_application_is_found(start: Start) -> None:
 
 # Upper-case names that the template or a package reads, and that Django does not know.
 OURS = {"SITE_NAME", "SITE_DESCRIPTION", "PROXY_URL", "CONTENT_SECURITY_POLICY"}
-PACKAGES = ("ASGI_APPLICATION", "CELERY_", "CHANNEL_LAYERS", "DJANGO_REDIS_", "EMAIL_FILE_PATH", "WEBSOCKET_")
+PACKAGES = ("ASGI_APPLICATION", "CELERY_", "CHANNEL_LAYERS", "DAPHNE_", "DJANGO_REDIS_", "EMAIL_FILE_PATH", "WEBSOCKET_")
 
 
 def test_diffsettings_shows_only_settings(start: Start) -> None:
@@ -112,15 +100,11 @@ def test_settings_of_the_owner_win(start: Start, folder: Path) -> None:
 @pytest.mark.parametrize(
     ("variable", "value", "setting", "result"),
     [
-        ("BEHIND_PROXY", None, "SECURE_PROXY_SSL_HEADER", "None"),
         ("BEHIND_PROXY", "on", "SECURE_PROXY_SSL_HEADER", "('HTTP_X_FORWARDED_PROTO', 'https')"),
         ("ALLOWED_HOSTS", "a.example, .b.example,[::1]", "ALLOWED_HOSTS", "['a.example', '.b.example', '[::1]']"),
-        ("CSRF_TRUSTED_ORIGINS", "", "CSRF_TRUSTED_ORIGINS", "[]"),
         ("DATABASE_URL", "sqlite:////a%40b?timeout=9", "DATABASES['default']['NAME']", "/a@b"),
-        ("DATABASE_URL", "sqlite:////a%40b?timeout=9", "DATABASES['default']['OPTIONS']['timeout']", "9"),
         ("EMAIL_URL", "file:////var/mail", "EMAIL_FILE_PATH", "/var/mail"),
         ("EMAIL_URL", "submission://ada:a%40b@mail.example", "EMAIL_HOST_PASSWORD", "a@b"),
-        ("URL_PREFIX", None, "FORCE_SCRIPT_NAME", "None"),
         ("URL_PREFIX", "/a/shop-2.0", "SESSION_COOKIE_PATH", "/a/shop-2.0/"),
     ],
 )

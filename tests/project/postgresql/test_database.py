@@ -19,14 +19,11 @@ print((option["min_size"], option["max_size"]) if isinstance(option, dict) else 
 @pytest.mark.parametrize(
     ("query", "variables", "option", "value"),
     [
-        ("", {}, "pool", "(1, 4)"),
         ("", {"WEB_THREADS": "8"}, "pool", "(1, 8)"),
         ("", {"DATABASE_POOL_MAX_SIZE": "2"}, "pool", "(1, 2)"),
         ("", {"DATABASE_POOL_MAX_SIZE": "0"}, "pool", "None"),
         ("", {}, "application_name", "shop"),
-        ("", {}, "sslmode", "None"),
         ("?application_name=cron&sslmode=require", {}, "application_name", "cron"),
-        ("?application_name=cron&sslmode=require", {}, "sslmode", "require"),
     ],
 )
 def test_postgresql_has_a_pool_and_the_options_of_its_url(
