@@ -42,7 +42,7 @@ def test_queues_are_a_list_for_programs(capsys: pytest.CaptureFixture[str]) -> N
 def test_queue_that_does_not_exist_yet_is_empty(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     settings.CELERY_TASK_QUEUES = [Queue("mail")]
     call_command("queues")
-    assert capsys.readouterr().out == "queue  waiting\nmail         0\n"
+    assert capsys.readouterr().out == "queue  waiting\nmail        0\n"
 
 
 def test_broker_that_is_down_is_one_line(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """RabbitMQ: its URL, queues and confirmations."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from subprocess import CompletedProcess
 from typing import Any
 
@@ -28,10 +28,17 @@ def test_queues_are_quorum_queues_with_a_delivery_limit(settings: Settings) -> N
         assert queue.queue_arguments["x-dead-letter-routing-key"] == settings.DEAD_LETTER_QUEUES[queue.name]
 
 
-def test_sending_waits_for_the_confirmation(monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[dict[str, Any]] = []
-    monkeypatch.setattr(celery.Celery, "send_task", lambda *_, **options: sent.append(options))
-    monkeypatch.setattr(celery_app.conf, "task_always_eager", False)
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+    """The options of each task that is sent to the broker."""
+    options: list[dict[str, Any]] = []
+    monkeypatch.setattr(celery.Celery, "send_task", lambda *_, **sent: options.append(sent))
+    celery_app.conf.task_always_eager = False
+    yield options
+    celery_app.conf.task_always_eager = True
+
+
+def test_sending_waits_for_the_confirmation(sent: list[dict[str, Any]]) -> None:
     echo.apply_async(("later",), countdown=100_000)
     assert sent[0]["confirm_timeout"] == 2
     assert sent[0]["countdown"] == 100_000

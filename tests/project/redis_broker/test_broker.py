@@ -1,6 +1,6 @@
 """Redis as a broker: its URL and delays."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from subprocess import CompletedProcess
 from typing import Any
 
@@ -26,10 +26,17 @@ def test_delay_and_time_limit_are_below_the_visibility_timeout(settings: Setting
     assert held < settings.CELERY_BROKER_TRANSPORT_OPTIONS["visibility_timeout"]
 
 
-def test_worker_delays_up_to_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[dict[str, Any]] = []
-    monkeypatch.setattr(celery.Celery, "send_task", lambda *_, **options: sent.append(options))
-    monkeypatch.setattr(celery_app.conf, "task_always_eager", False)
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+    """The options of each task that is sent to the broker."""
+    options: list[dict[str, Any]] = []
+    monkeypatch.setattr(celery.Celery, "send_task", lambda *_, **sent: options.append(sent))
+    celery_app.conf.task_always_eager = False
+    yield options
+    celery_app.conf.task_always_eager = True
+
+
+def test_worker_delays_up_to_the_limit(sent: list[dict[str, Any]]) -> None:
     echo.apply_async(("later",), countdown=900)
     assert sent[0]["countdown"] == 900
     with pytest.raises(ValueError, match="the broker holds a task for 900 at most"):

@@ -1,6 +1,6 @@
 """SQS: its URL, delays, and the responses to a receive."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -62,11 +62,13 @@ def test_url_names_the_queues(start: Start, url: str, endpoint: str, region: str
 
 
 @pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+    """The options of each task that is sent to the broker."""
     options: list[dict[str, Any]] = []
     monkeypatch.setattr(celery.Celery, "send_task", lambda *_, **sent: options.append(sent))
-    monkeypatch.setattr(celery_app.conf, "task_always_eager", False)
-    return options
+    celery_app.conf.task_always_eager = False
+    yield options
+    celery_app.conf.task_always_eager = True
 
 
 def test_sqs_delays_and_no_worker(sent: list[dict[str, Any]]) -> None:
