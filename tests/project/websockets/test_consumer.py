@@ -114,7 +114,8 @@ async def test_heartbeats_end_with_the_websocket(settings: Settings) -> None:
 
     for _ in range(3):
         assert await socket.receive_json_from(timeout=5) == {"heartbeat": 0.01}
-    await socket.disconnect()
+    async with asyncio.timeout(10):
+        await socket.disconnect(timeout=60)
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
