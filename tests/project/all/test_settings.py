@@ -76,7 +76,7 @@ def test_wsgi_application_is_found(start: Start) -> None:
 
 
 # Upper-case names that the template or a package reads, and that Django does not know.
-OURS = {"SITE_NAME", "SITE_DESCRIPTION", "PROXY_URL", "CONTENT_SECURITY_POLICY"}
+OURS = {"DEAD_LETTER_QUEUES", "SITE_NAME", "SITE_DESCRIPTION", "PROXY_URL", "CONTENT_SECURITY_POLICY"}
 PACKAGES = ("ASGI_APPLICATION", "CELERY_", "CHANNEL_LAYERS", "DAPHNE_", "DJANGO_REDIS_", "EMAIL_FILE_PATH", "WEBSOCKET_")
 
 
