@@ -114,8 +114,9 @@ async def test_heartbeats_end_with_the_websocket(settings: Settings) -> None:
 
     for _ in range(3):
         assert await socket.receive_json_from(timeout=5) == {"heartbeat": 0.01}
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(10) as patience:
         await socket.disconnect(timeout=60)
+    assert not patience.expired()
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
