@@ -12,7 +12,7 @@ def probe() -> str:
     """Set a key, read it, and return the name of the backend.
 
     Raises:
-        RuntimeError: where the key is missing, as when Redis is down: django-redis ignores the error.
+        RuntimeError: where the key is missing, as when the server is down: the backend ignores its errors.
     """
     key = f"doctor-{secrets.token_hex(8)}"
     cache.set(key, key, timeout=10)

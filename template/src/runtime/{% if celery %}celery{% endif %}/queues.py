@@ -11,7 +11,7 @@ from django.core.management.base import CommandError
 def waiting() -> dict[str, int]:
     """Return the number of waiting messages of each queue, and of its dead-letter queue, if it has one.
 
-    Queues of RabbitMQ and Redis exist when something is sent, or a worker starts.
+    Some brokers create a queue only when something is sent or a worker starts.
     """
     dead: dict[str, str] = getattr(settings, "DEAD_LETTER_QUEUES", {})
     counts = {}
