@@ -23,17 +23,18 @@ MAX_RECEIVES = 5
 # Processes of a worker.
 CONCURRENCY = 4
 
+# What counts the messages that workers hold, in the Lua of Redis.
+UNACKNOWLEDGED = (
+    "local n = 0 for _, key in ipairs(redis.call('keys', '*unacked')) do n = n + redis.call('hlen', key) end return n"
+)
+
 # What the owner changes, by broker: the file, the old text and the new one.
+BROKER = "src/config/settings/broker.py"
+LIMIT = (BROKER, "CELERY_TASK_TIME_LIMIT = 240", f"CELERY_TASK_TIME_LIMIT = {VISIBILITY * 4 // 5}")
 NUMBERS = {
-    "sqs": [
-        ("src/config/queues.json", '"VisibilityTimeout": "300"', f'"VisibilityTimeout": "{VISIBILITY}"'),
-        ("src/config/settings/broker.py", "(receive - 1), 300)", "(receive - 1), 1)"),
-    ],
-    "redis": [
-        ("src/config/settings/broker.py", "VISIBILITY_TIMEOUT = 300", f"VISIBILITY_TIMEOUT = {VISIBILITY}"),
-        ("src/config/settings/broker.py", "(receive - 1), 300)", "(receive - 1), 1)"),
-    ],
-    "rabbitmq": [("src/config/settings/broker.py", "VISIBILITY_TIMEOUT = 300", f"VISIBILITY_TIMEOUT = {VISIBILITY}")],
+    "sqs": [("src/config/queues.json", '"VisibilityTimeout": "300"', f'"VisibilityTimeout": "{VISIBILITY}"')],
+    "redis": [LIMIT, (BROKER, "_visibility_timeout = 1800", f"_visibility_timeout = {VISIBILITY}")],
+    "rabbitmq": [LIMIT],
 }
 
 SCHEDULE = "CELERY_BEAT_SCHEDULE = {"
@@ -138,14 +139,14 @@ class Jobs:
 
     def waiting(self, queue: str = "default") -> int:
         """Count the messages that a worker could take."""
-        return int(self.console(f"[q.waiting for q in broker.queues() if q.name == {queue!r}][0]"))
+        return int(self.console(f"queues.waiting()[{queue!r}]"))
 
     def dead(self) -> int:
-        """Count the messages that were given up."""
-        return self.waiting("default-dead")
+        """Count the messages in the dead-letter queue; Redis has none."""
+        return 0 if self.broker == "redis" else self.waiting("default-dead")
 
     def held(self) -> int:
-        """Count the messages that no worker could take now, by the numbers of the broker itself."""
+        """Count the messages that workers hold, by the numbers of the broker itself."""
         if self.broker == "rabbitmq":
             listed = self.stack.execute(
                 *("broker", "rabbitmqctl", "--quiet", "--formatter", "json", "list_queues", "--vhost", "my_site"),
@@ -153,7 +154,9 @@ class Jobs:
             )
             counts = {queue["name"]: queue["messages_unacknowledged"] for queue in json.loads(listed)}
             return int(counts["default"])
-        return int(self.console("[q.running for q in broker.queues() if q.name == 'default'][0]"))
+        if self.broker == "redis":
+            return int(self.stack.execute("broker", "redis-cli", "eval", UNACKNOWLEDGED, "0"))
+        return int(self.console("attributes('default')['ApproximateNumberOfMessagesNotVisible']"))
 
     def health(self, service: str) -> str:
         """Return what Docker thinks of a service."""
@@ -164,16 +167,16 @@ class Jobs:
         self.stack.compose("up", "--detach", "--wait", *services)
 
     def pardon(self) -> int:
-        """Let what was given up succeed at last. Returns how many there were."""
+        """Move the dead letters back, and let them succeed. Returns how many there were."""
         dead = self.dead()
         before = self.console("models.Row.objects.filter(key__endswith=' pardoned').count()")
         self.console("models.Row.objects.create(key='pardon').pk")
         try:
             printed = self.stack.manage("redrive")
-            assert f"{dead} put back into default." in printed
+            assert f"{dead} moved back to default." in printed
             enough = before + dead
             done = "models.Row.objects.filter(key__endswith=' pardoned').count()"
-            eventually(lambda: self.console(done) == enough, "what was put back is not done", VISIBILITY + 10)
+            eventually(lambda: self.console(done) == enough, "what was moved back is not done", VISIBILITY + 10)
             eventually(lambda: self.dead() == 0, "some are dead still")
         finally:
             self.console("models.Row.objects.filter(key='pardon').delete()")
@@ -193,7 +196,7 @@ def jobs(folder: Path, broker: str) -> Iterator[Jobs]:
         broker: the answer that it was rendered with.
     """
     add_jobs(folder, broker)
-    change(folder / "src/config/settings/celery.py", SCHEDULE, TICK)
+    change(folder / "src/config/settings/schedule.py", SCHEDULE, TICK)
     variables = {"CELERY_CONCURRENCY": str(CONCURRENCY), "BROKER_PASSWORD": "secret-word"}
     with stack(folder, **variables) as running:
         began = time.monotonic()

@@ -1,5 +1,5 @@
-# Ask ElasticMQ for the queue: without a folder that it can write to, it runs and has none. By their base, its images
-# have wget, or bash.
+# Ask ElasticMQ for the queue: if it can't write to its folder, it runs without queues. Some of its images have wget,
+# others bash.
 url='http://127.0.0.1:9324/?Action=GetQueueUrl&QueueName=default'
 if command -v wget > /dev/null; then
     exec wget --quiet --output-document=/dev/null "$url"

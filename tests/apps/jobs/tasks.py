@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import time
+from typing import Any
 
 from celery import shared_task
 from celery.exceptions import SoftTimeLimitExceeded
@@ -39,34 +40,49 @@ def write(key: str, seconds: float = 0.05) -> None:
 
 
 @shared_task
+def store(key: str, seconds: float = 0.05) -> str:
+    """Take a while, make a row, and return a result."""
+    time.sleep(seconds)
+    effect(key)
+    return key
+
+
+@shared_task
 def fail(key: str) -> None:
     """Raise an exception."""
-    if not pardoned(key):
-        raise RuntimeError(key)
+    Attempt.objects.create(key=key)
+    raise RuntimeError(key)
+
+
+@shared_task(bind=True, max_retries=3)
+def again(self: Any, key: str) -> None:
+    """Fail once, and ask to run again after 2 seconds."""
+    Attempt.objects.create(key=key)
+    if not self.request.retries:
+        raise self.retry(countdown=2)
+    effect(key)
 
 
 @shared_task
 def linger(key: str) -> None:
     """Take longer than the soft time limit."""
-    if not pardoned(key):
-        effect(key)
-        time.sleep(60)
+    Attempt.objects.create(key=key)
+    time.sleep(60)
 
 
 @shared_task
 def stubborn(key: str) -> None:
     """Take longer than the hard time limit."""
-    if not pardoned(key):
-        effect(key)
-        end = time.monotonic() + 60
-        while time.monotonic() < end:
-            with contextlib.suppress(SoftTimeLimitExceeded):
-                time.sleep(60)
+    Attempt.objects.create(key=key)
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        with contextlib.suppress(SoftTimeLimitExceeded):
+            time.sleep(60)
 
 
 @shared_task
 def poison(key: str) -> None:
-    """Kill the process that does it, as the kernel does when memory ends."""
+    """Kill the own process, as the kernel does when there is no memory left."""
     if not pardoned(key):
         os.kill(os.getpid(), signal.SIGKILL)
 

@@ -9,14 +9,28 @@ import django
 
 django.setup()
 
+from celery import current_app  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.utils import timezone  # noqa: E402
-from my_site.core.celery import broker  # noqa: E402
+from django_celery_results.models import TaskResult  # noqa: E402
 from my_site.jobs import models, tasks  # noqa: E402
+from runtime.celery import queues  # noqa: E402
+
+
+def attributes(queue: str) -> dict[str, str]:
+    """Return the attributes of a queue of SQS."""
+    with current_app.connection_for_write() as connection:
+        channel = connection.default_channel
+        url = channel.predefined_queues[queue]["url"]
+        answer = channel.sqs(queue=queue).get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
+    return dict(answer["Attributes"])
+
 
 NAMES = {
-    "broker": broker,
+    "TaskResult": TaskResult,
+    "attributes": attributes,
     "models": models,
+    "queues": queues,
     "settings": settings,
     "tasks": tasks,
     "time": time,
