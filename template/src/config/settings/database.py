@@ -49,7 +49,7 @@ _options: dict[str, dict[str, Any]] = {
     # https://docs.djangoproject.com/en/5.2/ref/databases/#postgresql-connection-pools
     "django.db.backends.postgresql": {
         "application_name": app_name,
-        # A request fails within seconds when the server does not answer:
+        # A request fails within seconds when the server is gone:
         # https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
         "connect_timeout": 3,
         "keepalives_idle": 10,
