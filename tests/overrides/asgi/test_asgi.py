@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 GONE = (
-    "Django's ASGI handler is less than twice as slow on synchronous pages (https://code.djangoproject.com/ticket/37177): "
+    "Django's ASGI handler is less than 1.5 times as slow on synchronous pages (https://code.djangoproject.com/ticket/37177): "
     "delete src/runtime/asgi.py, and use django.core.asgi"
 )
 
@@ -76,4 +76,4 @@ def test_unmodified_handler_is_slow_on_synchronous_pages(project: Callable[[str]
         subprocess.run(command, cwd=folder, env=os.environ | variables, stdout=subprocess.PIPE, text=True, check=True).stdout
     )
     print(f"runtime.asgi answers {ratio:.1f} times as many requests as Django's handler")
-    assert ratio > 2, GONE
+    assert ratio > 1.5, GONE
