@@ -1,13 +1,15 @@
-"""The tests of a generated project on versions of Django that are newer than its own: what the next upgrade will meet."""
+"""The tests of a generated project, and those of its runtime, on versions of Django that are newer than its own."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from containers import Site, docker
+from projects import add_runtime_tests, facts_of
+from questionnaire import answers_of
 from tools import all_passed, run
 
-# Warnings are errors, but for sockets that daphne's tests leave to the garbage collector, of which Django knows nothing.
+# Warnings are errors, but for sockets that tests leave to the garbage collector.
 STRICT = ["-W", "error", "-W", "ignore::ResourceWarning"]
 
 # What Django 6.1 deprecates in favour of MAILERS, which Django 5.2 does not know.
@@ -26,6 +28,7 @@ def test_the_tests_of_a_project_pass_on_a_newer_django(
 ) -> None:
     name, options = NEWER[version]
     made = development(name)
+    add_runtime_tests(made.folder, facts_of(answers_of(name)))
     image = f"{made.image}-django-{version}"
     dockerfile = tmp_path / "Dockerfile"
     install = f'RUN /usr/local/bin/python -m pip --python /opt/venv/bin/python install --quiet --no-deps "django~={version}.0"'
