@@ -238,7 +238,7 @@ def test_python_on_the_host_takes_the_services_of_the_same_env(
         assert "default-dead" in run("pdm", "run", "manage", "queues", cwd=folder)
         assert re.search(r"^database +ok .*PostgreSQL 18", table, re.MULTILINE), table
         assert re.search(r"^cache +ok .*Redis", table, re.MULTILINE), table
-        assert re.search(r"^broker +ok .*ElasticMQ, a task done", table, re.MULTILINE), table
+        assert re.search(r"^broker +ok .*a task done", table, re.MULTILINE), table
         assert re.search(r"^mail +ok .*127\.0\.0\.1:", table, re.MULTILINE), table
         assert messages(services) == ["My Site: mail works"]
         # Containers of development have the services by name all the same.

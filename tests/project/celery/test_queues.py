@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from celery import current_app
 from django.core.management import CommandError, call_command
 from kombu import Connection, Queue
 from pytest_django import Settings
+from runtime.celery import queues
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def connection(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     settings.CELERY_TASK_ALWAYS_EAGER = False
     settings.CELERY_TASK_QUEUES = [Queue("default")]
     settings.DEAD_LETTER_QUEUES = {"default": "default-dead"}
-    monkeypatch.setattr(current_app, "connection_for_write", lambda **_: Connection("memory://"))
+    monkeypatch.setattr(queues, "connect", lambda: Connection("memory://"))
     with Connection("memory://") as found:
         channel = found.channel()
         for name in ("default", "default-dead"):
@@ -46,12 +46,12 @@ def test_queue_that_does_not_exist_yet_is_empty(settings: Settings, capsys: pyte
 
 
 def test_broker_that_is_down_is_one_line(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(**_: object) -> None:
+    def fail() -> None:
         message = "connection\nrefused"
         raise OSError(message)
 
     settings.CELERY_TASK_ALWAYS_EAGER = False
-    monkeypatch.setattr(current_app, "connection_for_write", fail)
+    monkeypatch.setattr(queues, "connect", fail)
     with pytest.raises(CommandError, match=r"^The broker does not answer: connection refused$"):
         call_command("queues")
 
