@@ -146,7 +146,6 @@ def test_database_that_is_down_loses_no_task(site: Jobs) -> None:
     eventually(lambda: site.rows("database") == len(keys), f"only {site.rows('database')} rows", 180)
     eventually(lambda: statuses(site, "store").count("SUCCESS") == len(keys), f"{Counter(statuses(site, 'store'))}", 120)
     print(f"{site.broker}: all of {len(keys)} are SUCCESS {time.monotonic() - began:.1f} s after the database is back")
-    assert site.dead() == 0
 
 
 def ready(site: Jobs) -> tuple[int, list[str]]:

@@ -39,7 +39,7 @@ def write(key: str, seconds: float = 0.05) -> None:
     effect(key)
 
 
-@shared_task
+@shared_task(soft_time_limit=200, time_limit=240)
 def store(key: str, seconds: float = 0.05) -> str:
     """Take a while, make a row, and return a result."""
     time.sleep(seconds)
