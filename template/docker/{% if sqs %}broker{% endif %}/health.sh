@@ -1,3 +1,4 @@
+#!/bin/sh
 # Ask ElasticMQ for the queue: if it can't write to its folder, it runs without queues. Some of its images have wget,
 # others bash.
 url='http://127.0.0.1:9324/?Action=GetQueueUrl&QueueName=default'
