@@ -12,7 +12,7 @@ from time import perf_counter
 ROOT = Path(__file__).resolve().parents[1]
 COPIER = ROOT / ".venv" / "bin" / "copier"
 
-# Prints the nanoseconds of a processor that a container has used, where control groups have version 2, or 1.
+# Prints the nanoseconds of CPU time that a container has used, where control groups have version 2, or 1.
 USED = """
 if [ -f /sys/fs/cgroup/cpu.stat ]; then
     sed -n 's/^usage_usec \\(.*\\)/\\1000/p' /sys/fs/cgroup/cpu.stat
