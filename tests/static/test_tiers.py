@@ -40,11 +40,13 @@ def test_shards_are_even_by_recorded_durations(monkeypatch: pytest.MonkeyPatch) 
         ("components/celery_broker/sqs/test.toml", "nightly/test_tasks.py[sqs]"),
         ("template/docs/{% if granian %}granian.md{% endif %}.jinja", "nightly/test_servers.py[granian, True]"),
         ("tests/nightly/test_disks.py", "nightly/test_disks.py"),
+        ("tests/overrides/sqs/test_transport.py", "nightly/sqs/test_transport.py"),
         ("docs/servers.md", ""),
     ],
 )
 def test_a_change_chooses_the_deep_tests_of_its_component(path: str, deep: str) -> None:
     names = {"nightly/test_tasks.py[sqs]", "nightly/test_servers.py[granian, True]", "nightly/test_disks.py"}
+    names.add("nightly/sqs/test_transport.py")
     taken, left = lanes.deep(names, [path])
     assert taken | left == ({deep} if deep else set())
 

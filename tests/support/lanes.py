@@ -157,7 +157,8 @@ def deep(names: Iterable[str], paths: list[str]) -> tuple[set[str], set[str]]:
         name.rstrip("]") for component in components() for path in paths if component.touched(path) for name in component.deep
     }
     edited = (Path(path).parts for path in paths if (ROOT / path).exists())
-    named |= {"/".join(parts[2:]) for parts in edited if parts[:2] in {("tests", "landing"), ("tests", "nightly")}}
+    folders = {("tests", folder) for folder in ("landing", "nightly", "overrides")}
+    named |= {"/".join(parts[2:]) for parts in edited if parts[:2] in folders}
     wanted = sorted(
         (name for name in names if name.removeprefix("nightly/").startswith(tuple(named))),
         key=lambda one: (expected(one), one),
