@@ -315,7 +315,7 @@ def test_memory_of_a_server_is_bounded(site: Site) -> None:
 
 def test_server_listens_on_its_port_only(site: Site) -> None:
     for service in site.services:
-        printed = site.stack.execute(service, "python", "-c", program("listening"))
+        printed = site.stack.execute(service, "python", "-c", program("ports"))
         # Docker's own name server is 127.0.0.11, at any port.
         heard = {tuple(line.split()) for line in printed.splitlines()}
         heard = {(address, port) for address, port in heard if address != "0B00007F"}

@@ -30,6 +30,7 @@ def receives(project: Callable[[str], Path]) -> Callable[[str], int]:
 def test_unmodified_transport_stops_to_receive_after_an_error(receives: Callable[[str], int]) -> None:
     found = receives("kombu.transport.SQS:Transport")
     print(f"unmodified, {found} receives")
+    assert found, "nothing was received"
     assert found == 1, GONE
 
 
