@@ -41,6 +41,9 @@ FORGED = {
     "X-Real-IP": "1.2.3.4",
 }
 
+# The services that run the image of the project.
+OURS = {"app", "ws", "worker", "beat", "migrate"}
+
 # Requests a second while containers are replaced.
 RATE = 100
 
@@ -131,6 +134,7 @@ def test_every_container_may_do_what_it_must_and_no_more(row: Row) -> None:
         found = row.stack.inspect(service)
         config, host = found["Config"], found["HostConfig"]
         assert config["User"].partition(":")[0] not in {"", "0", "root"}, service
+        assert service not in OURS or config["User"] == "1000:1000", service
         assert host["ReadonlyRootfs"] == (service not in writable), service
         assert host["CapDrop"] == ["ALL"], service
         assert not host["CapAdd"], service

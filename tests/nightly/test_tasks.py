@@ -138,8 +138,13 @@ def test_task_that_kills_its_process_is_dead_lettered_and_can_be_moved_back(site
 
 def test_database_that_is_down_loses_no_task(site: Jobs) -> None:
     keys = [f"database {number}" for number in range(FIGURES.tasks)]
-    site.send("store", keys)
+    # Long enough that most of them wait or run when the database stops.
+    site.send("store", keys, seconds=0.2)
+    eventually(lambda: site.rows("database") >= len(keys) // 20, "nothing is done", 30)
     site.stack.compose("stop", "db")
+    left = site.waiting() + site.held()
+    print(f"{site.broker}: {left} of {len(keys)} are left when the database stops")
+    assert left, "all of them were done before the database stopped"
     time.sleep(60)
     site.up("db")
     began = time.monotonic()
@@ -272,24 +277,6 @@ def test_worker_without_its_broker_is_unhealthy(site: Jobs) -> None:
     back = eventually(healthy, "the worker is not healthy", 30)
     print(f"{site.broker}: unhealthy {seconds:.1f} s after the broker was gone, healthy {back:.1f} s after it was back")
     bounded("the health check notices that the broker is gone, and that it is back", time.monotonic() - began, 90)
-
-
-@of("sqs")
-def test_workers_and_beat_are_hardened(site: Jobs) -> None:
-    site.up("beat")
-    for service in ("worker", "beat"):
-        found = site.stack.inspect(service)
-        config, host = found["Config"], found["HostConfig"]
-        assert config["User"] == "1000:1000"
-        assert host["ReadonlyRootfs"]
-        assert host["CapDrop"] == ["ALL"]
-        assert host["SecurityOpt"] == ["no-new-privileges:true"]
-        assert 0 < host["Memory"] <= 2**30
-        assert 0 < host["NanoCpus"] <= 10**9
-        assert 0 < host["PidsLimit"] <= 256
-        assert host["Init"]
-        assert host["RestartPolicy"]["Name"] == "unless-stopped"
-    site.stack.compose("rm", "--stop", "--force", "beat")
 
 
 @of("redis")

@@ -158,16 +158,12 @@ class Jobs:
             return int(self.stack.execute("broker", "redis-cli", "eval", UNACKNOWLEDGED, "0"))
         return int(self.console("attributes('default')['ApproximateNumberOfMessagesNotVisible']"))
 
-    def health(self, service: str) -> str:
-        """Return what Docker thinks of a service."""
-        return str(self.stack.inspect(service)["State"]["Health"]["Status"])
-
     def up(self, *services: str) -> None:
         """Start services, and wait until they are healthy."""
         self.stack.compose("up", "--detach", "--wait", *services)
 
     def pardon(self) -> int:
-        """Move the dead letters back, and let them succeed. Returns how many there were."""
+        """Move messages back from the dead-letter queue, and let them succeed. Returns how many there were."""
         dead = self.dead()
         before = self.console("models.Row.objects.filter(key__endswith=' pardoned').count()")
         self.console("models.Row.objects.create(key='pardon').pk")

@@ -11,6 +11,7 @@ django.setup()
 
 from celery import current_app  # noqa: E402
 from django.conf import settings  # noqa: E402
+from django.db import close_old_connections  # noqa: E402
 from django.utils import timezone  # noqa: E402
 from django_celery_results.models import TaskResult  # noqa: E402
 from my_site.jobs import models, tasks  # noqa: E402
@@ -41,6 +42,8 @@ NAMES = {
 for line in sys.stdin:
     answer = {"error": "", "message": "", "value": None}
     began = time.monotonic()
+    # As before each request: the database may have been restarted.
+    close_old_connections()
     try:
         answer["value"] = eval(json.loads(line), NAMES)  # noqa: S307 - the test writes it
     except Exception as error:
