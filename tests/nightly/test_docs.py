@@ -1,4 +1,7 @@
-"""No document holds a command that was not run: every fenced block of shell, line by line, in order."""
+"""The commands of documents: every fenced block of shell, line by line, in order.
+
+Those of app servers are run by test_servers.py, and others by landing/default_stack/test_documents.py and test_images.py.
+"""
 
 import contextlib
 import os
