@@ -23,7 +23,6 @@ class Figures:
         requests: requests in a row, while connections to the database are counted.
         slow_clients: clients that send or read a byte at a time.
         outage: seconds for which a service is away.
-        replicas: containers that migrate at once.
         tasks: tasks in a row, while their worker is killed.
         kills: how often it is.
         stops: how often a worker is stopped at its work.
@@ -40,7 +39,6 @@ class Figures:
     requests: int
     slow_clients: int
     outage: float
-    replicas: int = 4
     tasks: int = 200
     kills: int = 4
     stops: int = 3
@@ -224,7 +222,7 @@ class SlowClients:
         return self
 
     def _step(self, kind: str, client: socket.socket) -> socket.socket:
-        """Send or read one byte; a connection that has ended is made again."""
+        """Send or read one byte; a connection that has ended is reopened."""
         try:
             if kind == "reader":
                 ended = client.recv(1) == b""

@@ -750,7 +750,7 @@ def test_a_page_of_the_proxy_is_whole(
             for one in (page, unbound):
                 one.set_viewport_size({"width": pixels, "height": 800})
                 one.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-            page.screenshot(path=SCREENSHOTS / f"nginx-{name}-{width}-{scheme}.png", full_page=True)
+            page.screenshot(path=SCREENSHOTS / f"proxy-{name}-{width}-{scheme}.png", full_page=True)
             body = page.locator("body").bounding_box()
             assert body is not None
             assert body["width"] < 720, "its style was refused"

@@ -32,8 +32,8 @@ def test_cache_is_in_redis_where_a_url_is_set(start: Start, url: str | None, bac
     ("url", "reason"),
     [
         ("redis:///0", "it is not understood"),
-        ("redis://:hunter2@redis:6379/one", "it is not understood"),
-        ("redis://:hunter2@redis?patience=1", "it is not understood"),
+        ("redis://:hunter2@cache:6379/one", "it is not understood"),
+        ("redis://:hunter2@cache?patience=1", "it is not understood"),
     ],
 )
 def test_malformed_url_stops_the_program_without_showing_it(start: Start, url: str, reason: str) -> None:
