@@ -96,7 +96,7 @@ def add_app(project: Path, name: str) -> str:
     package = next((project / "src").glob("*/pages")).parent
     shutil.copytree(APPS / name, package / name, ignore=shutil.ignore_patterns("__pycache__"))
     app = f"{package.name}.{name}"
-    change(project / "src/config/settings/site.py", "site_apps = [\n", f'site_apps = [\n    "{app}",\n')
+    change(project / "src/config/settings/site.py", "INSTALLED_APPS = [\n", f'INSTALLED_APPS = [\n    "{app}",\n')
     if (package / name / "urls.py").exists():
         change(package / "urls.py", "urlpatterns = [\n", f'urlpatterns = [\n    path("", include("{app}.urls")),\n')
     if not (package / "routing.py").exists():

@@ -89,8 +89,9 @@ def test_diffsettings_shows_only_settings(start: Start) -> None:
 
 def test_settings_of_the_owner_win(start: Start, folder: Path) -> None:
     with (folder / "src/config/settings/site.py").open("a") as file:
-        file.write('\nX_FRAME_OPTIONS = "SAMEORIGIN"\nsite_apps.append("django.contrib.sites")\n')
-        file.write('site_middleware.append("django.middleware.gzip.GZipMiddleware")\n')
+        file.write('\nfrom .apps import MIDDLEWARE\n\nX_FRAME_OPTIONS = "SAMEORIGIN"\n')
+        file.write('INSTALLED_APPS = ["django.contrib.sites", *INSTALLED_APPS]\n')
+        file.write('MIDDLEWARE = [*MIDDLEWARE, "django.middleware.gzip.GZipMiddleware"]\n')
     program = start("-c", "from config.settings import *; print(X_FRAME_OPTIONS, INSTALLED_APPS, MIDDLEWARE)")
     assert "SAMEORIGIN" in program.stdout, program.stderr
     assert "django.contrib.sites" in program.stdout
