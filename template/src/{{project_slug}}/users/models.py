@@ -24,6 +24,10 @@ class UserManager(BaseUserManager["User"]):
         """Find the user who logs in."""
         return super().get_by_natural_key(self.normalize_email(username))
 
+    async def aget_by_natural_key(self, username: str | None) -> "User":
+        """Find the user who logs in, in an asynchronous view."""
+        return await super().aget_by_natural_key(self.normalize_email(username))
+
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Create and save a user. Without a password, the user can't log in by one.
 
