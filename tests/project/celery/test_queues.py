@@ -56,6 +56,16 @@ def test_broker_that_is_down_is_one_line(settings: Settings, monkeypatch: pytest
         call_command("queues")
 
 
+def test_error_of_the_code_is_not_one_of_the_broker(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise TypeError
+
+    settings.CELERY_TASK_ALWAYS_EAGER = False
+    monkeypatch.setattr(queues, "connect", fail)
+    with pytest.raises(TypeError):
+        call_command("queues")
+
+
 def test_without_a_broker_there_are_no_queues() -> None:
     with pytest.raises(CommandError, match="names no broker"):
         call_command("queues")
