@@ -1,5 +1,5 @@
-/** What matters of a list: which component works. Times and details change without news. */
-function essence(root) {
+/** Which components work: a change is announced. Times and details change without one. */
+function fingerprint(root) {
   const parts = root.querySelectorAll("[data-component]");
   return Array.from(parts, ({ dataset }) => `${dataset.component}:${dataset.works}`).join();
 }
@@ -10,7 +10,7 @@ function selected() {
   return !selection.isCollapsed && selection.containsNode(live, true);
 }
 
-/** Says it to those who listen; the page shows it already. */
+/** Announces it to screen readers; the page shows it already. */
 function announce(element) {
   announcer.textContent = element.textContent.replace(/\s+/g, " ").trim();
 }
@@ -21,13 +21,13 @@ function show(html) {
   const summary = fresh.content.querySelector("[data-summary]");
   if (!summary) throw new Error("this is not the list of components");
 
-  const news = !lost.hidden || essence(fresh.content) !== essence(live);
+  const news = !lost.hidden || fingerprint(fresh.content) !== fingerprint(live);
   lost.hidden = true;
   if (news) announce(summary);
   if (news || !selected()) live.replaceChildren(fresh.content);
 }
 
-function miss() {
+function showLost() {
   if (lost.hidden) announce(lost);
   lost.hidden = false;
 }
