@@ -9,7 +9,7 @@ RUN --mount=type=cache,target=/root/.local/share/pnpm/store \
     --mount=type=secret,id=npmrc,target=/root/.npmrc \
     pnpm install --frozen-lockfile
 
-# What gulp reads of the site: where only Python has changed, this is what it was, and gulp_builder is not run again.
+# The files that gulp reads: a change of Python code alone does not rebuild gulp_builder.
 FROM node_builder AS pages
 COPY src src
 RUN find src -type f ! -path '*/templates/*' ! -path '*/static/*' ! -name forms.py -delete

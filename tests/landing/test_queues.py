@@ -251,4 +251,4 @@ def test_role_may_do_what_the_site_does_and_no_more(made: Made) -> None:
 def test_the_url_of_the_broker_is_one_that_the_settings_take(made: Made, settings: Callable[[str], Any]) -> None:
     url = made.value(made.template["Outputs"]["BrokerUrl"]["Value"])
     assert url == f"sqs://sqs.eu-central-1.amazonaws.com/123456789012/{STACK}-"
-    assert settings(f"__import__('config.settings.broker', fromlist=['x']).check_url({url!r})") is None
+    assert settings(f"__import__('config.settings.broker', fromlist=['x'])._check({url!r})") is None

@@ -54,7 +54,7 @@ def test_drain_waits_until_the_backlog_is_accepted(listening: socket.socket) -> 
 
 
 def test_drain_gives_up_when_nobody_accepts(listening: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runtime.listening.PATIENCE", 0.1)
+    monkeypatch.setattr("runtime.listening.TIMEOUT", 0.1)
     with socket.create_connection(listening.getsockname()):
         drain([listening])
         assert waiting(listening) == 1
