@@ -11,5 +11,4 @@ def test_result_is_stored_again_when_the_database_is_down(
     error: type[Exception], retried: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runtime.celery.results.connection.close", lambda: None)
-    assert celery_app.backend.always_retry
     assert celery_app.backend.exception_safe_to_retry(error()) is retried
