@@ -144,8 +144,8 @@ def test_translations_are_made_with_gettext(project: Project) -> None:
     run("pdm", "run", "manage", "makemessages", "--locale", "de", cwd=folder)
     catalogue = folder / "src/locale/de/LC_MESSAGES/django.po"
     text = catalogue.read_text()
-    assert 'msgid "What next"' in text
-    catalogue.write_text(re.sub(r'(msgid "What next"\nmsgstr) ""', r'\1 "Wie es weitergeht"', text))
+    assert 'msgid "Next steps"' in text
+    catalogue.write_text(re.sub(r'(msgid "Next steps"\nmsgstr) ""', r'\1 "Wie es weitergeht"', text))
     run("pdm", "run", "manage", "compilemessages", "--locale", "de", cwd=folder)
     settings = folder / "src/config/settings/internationalization.py"
     settings.write_text(settings.read_text().replace('LANGUAGE_CODE = "en-us"', 'LANGUAGE_CODE = "de"'))
