@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from daphne.server import Server
+from daphne.server import Server  # type: ignore[import-untyped, import-not-found, unused-ignore] # it has no types
 from django.core.asgi import get_asgi_application
 
 try:

@@ -12,7 +12,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django_celery_results.backends.database import DatabaseBackend
 
 
-class ResultBackend(DatabaseBackend):  # type: ignore[misc] # the package has no types
+class ResultBackend(DatabaseBackend):
     """Stores results again until the database answers."""
 
     def exception_safe_to_retry(self, exc: Exception) -> bool:
