@@ -16,8 +16,9 @@ class ResultBackend(DatabaseBackend):
     """Stores results again until the database answers."""
 
     def exception_safe_to_retry(self, exc: Exception) -> bool:
-        """Return whether the database is down; the next attempt makes a new connection."""
-        if not isinstance(exc, (InterfaceError, OperationalError)):
+        """Return whether to try again: in a worker, while the database is down. A page fails at once."""
+        in_worker = self.app.current_worker_task is not None
+        if not in_worker or not isinstance(exc, (InterfaceError, OperationalError)):
             return False
-        connection.close()
+        connection.close()  # the next attempt makes a new one
         return True
