@@ -2,11 +2,12 @@
 
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 from questionnaire import ROOT, RULES, Answers
-from tools import change, run
+from tools import change, clean_environment, run
 
 # What the developer's own settings of Copier and git say must not be tested.
 ISOLATED = {
@@ -81,6 +82,21 @@ RUNTIME_TESTS = ROOT / "tests" / "project"
 def program(name: str) -> str:
     """Return the text of a program of ``tests/apps/programs``, for ``python -c`` in a container."""
     return (APPS / "programs" / f"{name}.py").read_text()
+
+
+def run_program(name: str, *arguments: str | Path, environment: Path, cwd: Path, env: dict[str, str] | None = None) -> str:
+    """Run a program of ``tests/apps/programs`` on the host, and return its standard output.
+
+    Args:
+        name: that of the program.
+        arguments: its arguments.
+        environment: the virtual environment with what it imports.
+        cwd: where it runs.
+        env: variables besides those of a clean environment.
+    """
+    command = [environment / "bin/python", "-c", program(name), *arguments]
+    variables = clean_environment() | (env or {})
+    return subprocess.run(command, cwd=cwd, env=variables, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def add_app(project: Path, name: str) -> str:

@@ -1,17 +1,15 @@
 """Django's FileSystemStorage keeps half files: the reason for ``src/runtime/storage.py`` in projects."""
 
-import subprocess
 from pathlib import Path
 
-from projects import program
+from projects import run_program
 
 GONE = "Django has mended https://code.djangoproject.com/ticket/21602: delete src/runtime/storage.py, and use FileSystemStorage"
 
 
 def outcome(environment: Path, folder: Path) -> dict[str, int]:
     """Return how many bytes of a file stay that could not be saved, and how many of one are lost that was saved."""
-    command: list[str | Path] = [environment / "bin/python", "-c", program("half_files"), folder]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    printed = run_program("half_files", folder, environment=environment, cwd=folder)
     return {name: int(number) for name, number in map(str.split, printed.splitlines())}
 
 

@@ -1,12 +1,10 @@
 """Django's ASGI handler is slow on synchronous pages: the reason for ``src/runtime/asgi.py`` in projects."""
 
-import os
 import secrets
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from projects import program
+from projects import run_program
 
 GONE = (
     "Django's ASGI handler is less than 1.5 times as slow on synchronous pages (https://code.djangoproject.com/ticket/37177): "
@@ -29,9 +27,6 @@ def test_unmodified_handler_is_slow_on_synchronous_pages(project: Callable[[str]
         "SECRET_KEY": secrets.token_urlsafe(48),
         "SECURE_SSL_REDIRECT": "false",
     }
-    command: list[str | Path] = [folder / ".venv/bin/python", "-c", program("asgi_handlers")]
-    ratio = float(
-        subprocess.run(command, cwd=folder, env=os.environ | variables, stdout=subprocess.PIPE, text=True, check=True).stdout
-    )
+    ratio = float(run_program("asgi_handlers", environment=folder / ".venv", cwd=folder, env=variables))
     print(f"runtime.asgi answers {ratio:.1f} times as many requests as Django's handler")
     assert ratio > 1.5, GONE

@@ -1,12 +1,10 @@
 """Kombu's SQS transport stops to receive after an error: the reason for ``src/runtime/celery/transport.py`` in projects."""
 
-import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from projects import program
+from projects import run_program
 
 GONE = (
     "kombu's SQS transport receives again after a response that is an error: delete src/runtime/celery/transport.py, "
@@ -20,9 +18,7 @@ def receives(project: Callable[[str], Path]) -> Callable[[str], int]:
     folder = project("default")
 
     def count(transport: str) -> int:
-        command: list[str | Path] = [folder / ".venv/bin/python", "-c", program("receives"), transport]
-        env = os.environ | {"PYTHONPATH": "src"}
-        return int(subprocess.run(command, cwd=folder, env=env, stdout=subprocess.PIPE, text=True, check=True).stdout)
+        return int(run_program("receives", transport, environment=folder / ".venv", cwd=folder, env={"PYTHONPATH": "src"}))
 
     return count
 

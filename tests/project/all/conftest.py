@@ -5,9 +5,10 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from runtime.environment import base_dir
@@ -51,6 +52,35 @@ def start(folder: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
         )
 
     return run
+
+
+@pytest.fixture
+def refusal(start: Callable[..., subprocess.CompletedProcess[str]]) -> Callable[[str, str | None], str]:
+    """Return the one line by which the settings refuse the value of a variable. It names the variable and shows no secret."""
+
+    def refuse(variable: str, value: str | None) -> str:
+        program = start("-c", "import config.settings", **{variable: value})
+        assert program.returncode == 1
+        assert program.stdout == ""
+        (line,) = program.stderr.splitlines()
+        assert variable in line
+        assert "hunter2" not in line
+        return line
+
+    return refuse
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+    """The options of each task that is sent to the broker, in a project with Celery."""
+    import celery  # noqa: PLC0415 - a project without Celery has neither
+    from config import celery_app  # noqa: PLC0415
+
+    options: list[dict[str, Any]] = []
+    monkeypatch.setattr(celery.Celery, "send_task", lambda *_, **sent: options.append(sent))
+    celery_app.conf.task_always_eager = False
+    yield options
+    celery_app.conf.task_always_eager = True
 
 
 @pytest.fixture

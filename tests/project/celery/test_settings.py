@@ -15,12 +15,8 @@ Start = Callable[..., CompletedProcess[str]]
     ("variable", "value"),
     [("CELERY_BROKER_URL", "ftp://ada:hunter2@broker"), ("CELERY_CONCURRENCY", "0"), ("CELERY_CONCURRENCY", "many")],
 )
-def test_malformed_variable_stops_the_program(start: Start, variable: str, value: str) -> None:
-    program = start("-c", "import config.settings", **{variable: value})
-    assert program.returncode == 1
-    (line,) = program.stderr.splitlines()
-    assert variable in line
-    assert "hunter2" not in line
+def test_malformed_variable_stops_the_program(refusal: Callable[[str, str], str], variable: str, value: str) -> None:
+    assert refusal(variable, value)
 
 
 def test_worker_without_a_broker_is_refused(start: Start) -> None:

@@ -36,13 +36,8 @@ def test_cache_is_in_redis_where_a_url_is_set(start: Start, url: str | None, bac
         ("redis://:hunter2@cache?patience=1", "it is not understood"),
     ],
 )
-def test_malformed_url_stops_the_program_without_showing_it(start: Start, url: str, reason: str) -> None:
-    program = start("-c", PROGRAM, REDIS_URL=url)
-    assert program.returncode == 1
-    (line,) = program.stderr.splitlines()
-    assert "REDIS_URL" in line
-    assert reason in line
-    assert "hunter2" not in line
+def test_malformed_url_stops_the_program_without_showing_it(refusal: Callable[[str, str], str], url: str, reason: str) -> None:
+    assert reason in refusal("REDIS_URL", url)
 
 
 @pytest.fixture
