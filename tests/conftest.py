@@ -221,11 +221,16 @@ def default_stack(stack_folder: Callable[[], Path], stack_images: dict[str, str]
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, without its calls to the network."""
+    """Debian's Chromium, without its calls to the network.
+
+    It takes any certificate by its own option: a context with `ignore_https_errors` restarts the request of every new
+    connection, and was once seen to fail one with ERR_TOO_MANY_RETRIES.
+    """
     need("chromium")
-    quiet = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    options = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    options.append("--ignore-certificate-errors")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=quiet)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
         yield browser
         browser.close()
 

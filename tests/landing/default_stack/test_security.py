@@ -158,13 +158,13 @@ def complaints() -> list[str]:
 
 @pytest.fixture
 def page(browser: Browser, complaints: list[str]) -> Iterator[Page]:
-    """A page of a visitor of his own, who takes the certificate of the test."""
+    """A page of a visitor of his own."""
 
     def listen(text: str) -> None:
         if "the server responded with a status of" not in text:
             complaints.append(text)
 
-    context = browser.new_context(ignore_https_errors=True)
+    context = browser.new_context()
     page = context.new_page()
     page.set_default_timeout(15_000)
     page.on("console", lambda message: listen(f"{message.text} {message.location['url']}") if message.type == "error" else None)
