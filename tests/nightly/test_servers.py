@@ -50,9 +50,10 @@ class Site:
         """Return the ids of the containers of a service that run."""
         return self.stack.compose("ps", "--quiet", service).split()
 
-    def crowd(self) -> Crowd:
-        """Return clients that ask for pages, and have websockets where there are some."""
-        return Crowd(Plan(self.stack.url, rate=FIGURES.rate, sockets=FIGURES.sockets if self.websockets else 0))
+    def crowd(self, *, posts: bool = False) -> Crowd:
+        """Return clients that ask for pages, half of them by POST if so, and have websockets where there are some."""
+        sockets = FIGURES.sockets if self.websockets else 0
+        return Crowd(Plan(self.stack.url, rate=FIGURES.rate, posts=posts, sockets=sockets))
 
     def scale(self, replicas: int) -> None:
         """Let each service have so many containers, and wait until the proxy knows them."""
@@ -232,7 +233,7 @@ def test_web_concurrency_is_the_number_of_workers(site: Site) -> None:
 @with_websockets
 def test_stopping_one_of_two_containers_fails_no_request(site: Site) -> None:
     site.scale(2)
-    with site.ends() as codes, site.crowd() as crowd:
+    with site.ends() as codes, site.crowd(posts=True) as crowd:
         for number in range(FIGURES.restarts):
             time.sleep(1)
             ids = [site.containers(service)[number % 2] for service in site.services]
@@ -243,7 +244,11 @@ def test_stopping_one_of_two_containers_fails_no_request(site: Site) -> None:
             eventually(lambda: all(state(one)["Health"]["Status"] == "healthy" for one in ids), "the container is not healthy")  # noqa: B023
             time.sleep(KNOWN)
     site.check(crowd, codes, 0, f"one of two stopped {FIGURES.restarts} ×")
-    assert crowd.failures() == []
+    failures = crowd.failures()
+    if site.server != "gunicorn":
+        # They accept connections that they do not answer, and nginx sends a POST once (the page of each server).
+        failures = [sample for sample in failures if sample.method == "GET"]
+    assert failures == []
     assert not site.websockets or crowd.closures
 
 

@@ -28,6 +28,7 @@ class Plan:
         url: scheme, host and port.
         path: what is asked for.
         rate: requests a second.
+        posts: whether every second one is a POST.
         socket: path at which messages are echoed.
         sockets: how many are kept open.
         every: seconds between two messages of a socket; 0 for none.
@@ -36,6 +37,7 @@ class Plan:
     url: str
     path: str = "/probe/"
     rate: float = 0
+    posts: bool = False
     socket: str = "/ws/echo/"
     sockets: int = 0
     every: float = 1
@@ -65,7 +67,7 @@ class Clients:
     Attributes:
         plan: what is done.
         open: how many websockets are open now.
-        requests: when each began, its status (0: no answer), and the seconds that it took.
+        requests: when each began, its method, its status (0: no answer), and the seconds that it took.
         closures: websockets that ended and came back.
         echoes: seconds in which messages came back.
         lost: messages that never did, though their websocket stayed open.
@@ -73,21 +75,21 @@ class Clients:
 
     plan: Plan
     open: int = 0
-    requests: list[tuple[float, int, float]] = field(default_factory=list)
+    requests: list[tuple[float, str, int, float]] = field(default_factory=list)
     closures: list[Closure] = field(default_factory=list)
     echoes: list[float] = field(default_factory=list)
     lost: int = 0
 
-    async def ask(self, session: aiohttp.ClientSession) -> None:
+    async def ask(self, session: aiohttp.ClientSession, method: str) -> None:
         """Send one request."""
         began = time.monotonic()
         try:
-            async with session.get(self.plan.url + self.plan.path, allow_redirects=False) as answer:
+            async with session.request(method, self.plan.url + self.plan.path, allow_redirects=False) as answer:
                 await answer.read()
                 status = answer.status
         except (aiohttp.ClientError, TimeoutError, OSError):
             status = 0
-        self.requests.append((began, status, time.monotonic() - began))
+        self.requests.append((began, method, status, time.monotonic() - began))
 
     async def ask_steadily(self) -> None:
         """Send requests at the moments of the rate, whether or not those before are answered."""
@@ -98,7 +100,8 @@ class Clients:
             try:
                 for number in count():
                     await asyncio.sleep(max(0.0, began + number / self.plan.rate - time.monotonic()))
-                    task = asyncio.create_task(self.ask(session))
+                    method = "POST" if self.plan.posts and number % 2 else "GET"
+                    task = asyncio.create_task(self.ask(session, method))
                     asked.add(task)
                     task.add_done_callback(asked.discard)
             finally:

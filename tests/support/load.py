@@ -60,7 +60,7 @@ FIGURES = (
         30,
         tasks=1_000,
         kills=20,
-        stops=20,
+        stops=10,
         thorough=True,
         rate=200,
         sockets=200,
@@ -89,12 +89,13 @@ def bounded(what: str, measured: float, bound: float, unit: str = "s") -> None:
 
 @dataclass(frozen=True)
 class Sample:
-    """One request: when it began, its path, its status (0: no answer), and the seconds that it took."""
+    """One request: when it began, its path, its status (0: no answer), the seconds that it took, and its method."""
 
     began: float
     path: str
     status: int
     seconds: float
+    method: str = "GET"
 
 
 def ask(url: str, path: str, timeout: float = 30) -> Sample:

@@ -79,7 +79,9 @@ class Crowd:
         finally:
             self._process.kill()
             self._process.wait()
-        self.samples = [Sample(began, self.plan.path, status, seconds) for began, status, seconds in report["requests"]]
+        self.samples = [
+            Sample(began, self.plan.path, status, seconds, method) for began, method, status, seconds in report["requests"]
+        ]
         self.closures = [Closure(**closure) for closure in report["closures"]]
         self.echoes = report["echoes"]
         if error is None:
@@ -114,7 +116,7 @@ class Crowd:
         said = []
         if self.samples:
             p50, p99 = (percentile(self.samples, share) * 1000 for share in (0.5, 0.99))
-            failed = dict(Counter(sample.status for sample in self.failures())) or "none"
+            failed = dict(Counter(f"{sample.method} {sample.status}" for sample in self.failures())) or "none"
             said.append(f"{len(self.samples)} requests, failed: {failed}, p50 {p50:.0f} ms, p99 {p99:.0f} ms")
         if self.plan.sockets:
             said.append(f"{self.plan.sockets} websockets, closed: {self.codes() or 'none'}")

@@ -5,6 +5,7 @@ import socket
 import time
 
 from django.http import HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 
 
 def replica() -> dict[str, object]:
@@ -12,6 +13,7 @@ def replica() -> dict[str, object]:
     return {"replica": socket.gethostname(), "process": os.getpid()}
 
 
+@csrf_exempt
 def probe(request: HttpRequest) -> JsonResponse:
     """Return who asked, for what and how, and with which headers."""
     seen = {

@@ -14,13 +14,12 @@ from runtime.celery import queues
 def connection(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
     settings.CELERY_TASK_ALWAYS_EAGER = False
     settings.CELERY_TASK_QUEUES = [Queue("default")]
-    settings.DEAD_LETTER_QUEUES = {"default": "default-dead"}
+    settings.DEAD_LETTER_QUEUES = {}
     monkeypatch.setattr(queues, "connect", lambda: Connection("memory://"))
     with Connection("memory://") as found:
         channel = found.channel()
-        for name in ("default", "default-dead"):
-            channel.queue_declare(name)
-            channel.queue_purge(name)
+        channel.queue_declare("default")
+        channel.queue_purge("default")
         for _ in range(2):
             found.Producer().publish("hello", routing_key="default")
         yield found
@@ -29,7 +28,7 @@ def connection(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 @pytest.mark.usefixtures("connection")
 def test_queues_are_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("queues")
-    assert capsys.readouterr().out == "queue         waiting\ndefault             2\ndefault-dead        0\n"
+    assert capsys.readouterr().out == "queue    waiting\ndefault        2\n"
 
 
 @pytest.mark.usefixtures("connection")

@@ -7,6 +7,7 @@ from celery import current_app
 from django.core.management import CommandError, call_command
 from kombu import Connection
 from pytest_django import Settings
+from runtime.celery import queues
 
 
 @pytest.fixture
@@ -32,6 +33,13 @@ def test_messages_are_moved_back_as_they_were(connection: Connection, capsys: py
     assert message.decode() == {"n": 1}
     assert message.headers == {"task": "shop.ship"}
     assert message.properties["correlation_id"] == "7"
+
+
+@pytest.mark.usefixtures("connection")
+def test_queues_shows_the_dead_letter_queue(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(queues, "connect", lambda: Connection("memory://"))
+    call_command("queues")
+    assert capsys.readouterr().out == "queue         waiting\ndefault             0\ndefault-dead        0\n"
 
 
 @pytest.mark.usefixtures("connection")
