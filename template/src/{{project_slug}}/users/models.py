@@ -60,3 +60,8 @@ class User(AbstractUser):
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS = []
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store the address in lower case, also where no form and no ``create_user`` did so."""
+        self.email = UserManager.normalize_email(self.email)
+        super().save(*args, **kwargs)
