@@ -33,3 +33,8 @@ def test_an_app_replaces_the_start_page(project: Project) -> None:
     run("pdm", "run", "format", cwd=folder, env=LAPTOP)
     run("pdm", "run", "lint", cwd=folder, env=LAPTOP)
     run("pdm", "run", "test", cwd=folder)
+
+    # The lists of URLs may be empty.
+    change(urls, welcome.replace("welcome", "shop"), "")
+    run("pdm", "run", "format", cwd=folder, env=LAPTOP)
+    run("pdm", "run", "lint", cwd=folder, env=LAPTOP)

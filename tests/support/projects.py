@@ -114,14 +114,15 @@ def add_app(project: Path, name: str) -> str:
     app = f"{package.name}.{name}"
     change(project / "src/config/settings/site.py", "INSTALLED_APPS = [\n", f'INSTALLED_APPS = [\n    "{app}",\n')
     if (package / name / "urls.py").exists():
-        change(package / "urls.py", "urlpatterns = [\n", f'urlpatterns = [\n    path("", include("{app}.urls")),\n')
+        patterns = "urlpatterns: list[URLPattern | URLResolver] = [\n"
+        change(package / "urls.py", patterns, f'{patterns}    path("", include("{app}.urls")),\n')
     if not (package / "routing.py").exists():
         for module in ("consumers.py", "routing.py"):
             (package / name / module).unlink(missing_ok=True)
     elif (package / name / "routing.py").exists():
         welcome = "from .welcome import routing as welcome\n"
         change(package / "routing.py", welcome, f"from .{name} import routing as {name}\n{welcome}")
-        patterns = "websocket_urlpatterns = [\n"
+        patterns = "websocket_urlpatterns: list[URLPattern] = [\n"
         change(package / "routing.py", patterns, f"{patterns}    *{name}.websocket_urlpatterns,\n")
     return package.name
 
