@@ -24,15 +24,22 @@ def shorten(_logger: object, _method: str, event: EventDict) -> EventDict:
     return event
 
 
+def add_extra(logger: logging.Logger, method: str, event: EventDict) -> EventDict:
+    """Add the values of ``extra``. One named as a part of the line, such as ``level``, is ``extra_level``."""
+    extra = structlog.stdlib.ExtraAdder()(logger, method, {"_record": event.get("_record")})
+    del extra["_record"]
+    return {**event, **{f"extra_{key}" if key in event else key: extra[key] for key in extra}}
+
+
 # For the lines of the standard library's loggers and of structlog's.
 SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.stdlib.PositionalArgumentsFormatter(),
-    structlog.stdlib.ExtraAdder(),
-    shorten,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
+    add_extra,
+    shorten,
     structlog.processors.StackInfoRenderer(),
 ]
 

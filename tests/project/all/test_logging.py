@@ -56,6 +56,27 @@ def test_json_has_one_object_per_line_with_the_request_id(start: Start) -> None:
     assert "ZeroDivisionError" in closed["exception"]
 
 
+EXTRA = """
+import logging
+import django
+import structlog
+
+django.setup()
+structlog.contextvars.bind_contextvars(request_id="7")
+extra = {"event": "sale", "level": 3, "logger": "till", "request_id": 8, "timestamp": "now", "apples": 3}
+logging.getLogger("shop").warning("sold %s", "apples", extra=extra)
+"""
+
+
+def test_extra_does_not_replace_a_part_of_the_line(start: Start) -> None:
+    program = start("-c", EXTRA, LOG_FORMAT="json")
+    (line,) = map(json.loads, program.stderr.splitlines())
+    parts = ("message", "level", "logger", "request_id", "apples")
+    assert [line[part] for part in parts] == ["sold apples", "warning", "shop", "7", 3]
+    extra = {"event": "sale", "level": 3, "logger": "till", "request_id": 8, "timestamp": "now"}
+    assert {key.removeprefix("extra_"): line[key] for key in line if key.startswith("extra_")} == extra
+
+
 def test_rejected_host_is_logged_without_traceback(start: Start) -> None:
     program = start("-c", REJECTED)
     lines = [json.loads(line) for line in program.stderr.splitlines()]
