@@ -262,6 +262,7 @@ def test_a_changed_line_is_built_without_installing_anything(path: str, default_
         ("proxy", "SECURE_HSTS_SECONDS", "year", "number of seconds"),
         ("app", "SECRET_KEY", "", "at least 50"),
         ("app", "URL_PREFIX", "shop", "such as /shop"),
+        ("app", "WEB_CONCURRENCY", "0", "greater than or equal to 1"),
     ],
 )
 def test_a_wrong_variable_stops_its_service_with_one_line(
