@@ -104,7 +104,8 @@ class Site:
         gaps = ", ".join(f"{gap * 1000:.0f} ms" for gap in crowd.gaps()) or "none"
         print(f"\n{self}: {what}: away: {gaps}; {crowd}; exit codes: {codes}")
         assert set(codes) <= {0}, self.stack.compose("logs", "--tail", "50", *self.services)
-        assert {sample.status for sample in crowd.samples} <= {0, 200, 502, 504}
+        # 503 is the page of the proxy for what it does not repeat.
+        assert {sample.status for sample in crowd.samples} <= {0, 200, 502, 503, 504}
         assert set(crowd.codes()) <= CLOSED
         if self.websockets:
             assert len(crowd.closures) >= FIGURES.sockets * times
@@ -342,7 +343,9 @@ def test_workers_replaced_after_some_requests_fail_no_request(site: Site) -> Non
 
 @with_websockets
 def test_memory_of_a_server_is_bounded(site: Site) -> None:
-    used = site.stack.execute("app", "cat", "/sys/fs/cgroup/memory.current")
+    # Control groups of version 2, or 1.
+    files = ["/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory/memory.usage_in_bytes"]
+    used = site.stack.execute("app", "sh", "-c", f"cat {files[0]} 2>/dev/null || cat {files[1]}")
     print(f"\n{site}: {int(used) / 2**20:.0f} MB, page cache included")
     assert int(used) < MEMORY
 
