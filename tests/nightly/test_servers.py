@@ -1,13 +1,13 @@
 """Every app server, with and without websockets, in the stack of production: stopped, started and replaced under load."""
 
 import contextlib
+import http.client
 import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from clients import Plan
@@ -16,7 +16,7 @@ from documents import commands
 from load import FIGURES, bounded
 from projects import add_app, copier, data, program
 from sockets import Crowd
-from stack import KNOWN, Stack, stack
+from stack import KNOWN, Stack, request, stack
 from tools import change, eventually, run, started
 
 pytestmark = pytest.mark.unit("site")
@@ -64,18 +64,25 @@ class Site:
     def processes(self, expected: int = 1) -> set[int]:
         """Return the ids of the processes that answer, by asking for much at once.
 
+        Each request has a connection of its own: those that the proxy keeps may never reach a new process.
+
         Args:
             expected: how many there should be: nothing spreads requests evenly, and one of three may get none of a few.
         """
+        # uWSGI speaks its own protocol, and the proxy keeps no connections to it.
+        url = self.stack.url if self.server == "uwsgi" else f"http://{self.stack.address('app')}:8000"
 
         def ask(_: int) -> int:
-            answer: dict[str, Any] = json.loads(self.stack.request("/probe/slow/?seconds=0.1").text)
-            return int(answer["process"])
+            # While workers are replaced, some connections are reset: the clients of a crowd count what is lost.
+            with contextlib.suppress(OSError, ValueError, http.client.HTTPException):
+                asked = request(url, "/probe/slow/?seconds=0.1", headers={"Host": "localhost"})
+                return int(json.loads(asked.text)["process"])
+            return 0
 
         found: set[int] = set()
         with ThreadPoolExecutor(24) as pool:
             for _ in range(5):
-                found.update(pool.map(ask, range(240)))
+                found.update(filter(None, pool.map(ask, range(240))))
                 if len(found) >= expected:
                     break
         return found
@@ -196,8 +203,8 @@ def test_restarted_server_exits_with_0_and_is_back(site: Site) -> None:
 
 @with_websockets
 def test_requests_in_progress_are_finished_before_the_server_stops(site: Site) -> None:
-    if site.server == "daphne":
-        pytest.skip("daphne drops them (docs/daphne.md)")
+    if site.server in {"daphne", "hypercorn"}:
+        pytest.skip(f"{site.server} drops some (docs/{site.server}.md)")
     ids = site.containers("app")
     with site.ends() as codes, ThreadPoolExecutor(4) as pool:
         answers = [pool.submit(site.stack.request, f"/probe/slow/?seconds={seconds}") for seconds in (1, 2, 3, 3)]
@@ -284,8 +291,8 @@ def test_killed_worker_is_replaced(site: Site) -> None:
     site.stack.wait("/probe/", patience=40)
 
     def replaced() -> bool:
-        now = site.processes(workers)
         # hypercorn ends with its worker, and Docker restarts the container, in which ids begin again.
+        now = site.processes(workers)
         return len(now) == workers and (site.server == "hypercorn" or (killed not in now and bool(now - before)))
 
     eventually(replaced, "no worker takes its place", 40)
@@ -301,7 +308,7 @@ def test_workers_replaced_by_sighup_fail_no_request(site: Site) -> None:
             play(site, 0)
         else:
             site.stack.compose("kill", "--signal", "HUP", "app")
-        eventually(lambda: not first & site.processes(), "the workers are still there after a SIGHUP", 40)
+        eventually(lambda: (now := site.processes()) and not first & now, "the workers are still there after a SIGHUP", 40)
         second = site.processes()
     site.check(crowd, codes, 0, f"workers {first}, after a SIGHUP {second}")
     assert crowd.failures() == []
@@ -315,13 +322,7 @@ def test_granian_replaces_its_workers_by_the_command_of_its_page(site: Site) -> 
     first = site.processes()
     play(site, 0)
 
-    def replaced() -> bool:
-        # A connection that waited for a worker may be reset meanwhile (docs/granian.md), and nginx answers with 502.
-        with contextlib.suppress(ValueError):
-            return not first & site.processes()
-        return False
-
-    eventually(replaced, "the workers are still there", 40)
+    eventually(lambda: (now := site.processes()) and not first & now, "the workers are still there", 40)
 
 
 @of(*[(server, True) for server in RECYCLING])
@@ -335,7 +336,7 @@ def test_workers_replaced_after_some_requests_fail_no_request(site: Site) -> Non
     site.stack.wait("/probe/", patience=20)
     with site.ends() as codes, site.crowd() as crowd:
         first = site.processes()
-        eventually(lambda: not first & site.processes(), "no worker is replaced", 60)
+        eventually(lambda: (now := site.processes()) and not first & now, "no worker is replaced", 60)
     site.check(crowd, codes, 0, f"workers {first} are replaced")
     assert crowd.failures() == []
     assert codes == []
