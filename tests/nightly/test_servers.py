@@ -87,6 +87,11 @@ class Site:
                     break
         return found
 
+    def replaced(self, first: set[int]) -> bool:
+        """Return whether none of these processes answers, but others."""
+        now = self.processes()
+        return bool(now) and not first & now
+
     @contextlib.contextmanager
     def ends(self) -> Iterator[list[int]]:
         """Collect the exit codes of containers that end while the block lasts."""
@@ -110,7 +115,9 @@ class Site:
         """
         gaps = ", ".join(f"{gap * 1000:.0f} ms" for gap in crowd.gaps()) or "none"
         print(f"\n{self}: {what}: away: {gaps}; {crowd}; exit codes: {codes}")
-        assert set(codes) <= {0}, self.stack.compose("logs", "--tail", "50", *self.services)
+        # Docker kills hypercorn, which waits for open websockets without a limit (docs/hypercorn.md).
+        killed = {137} if self.server == "hypercorn" and self.websockets else set()
+        assert set(codes) <= {0} | killed, self.stack.compose("logs", "--tail", "50", *self.services)
         # 503 is the page of the proxy for what it does not repeat.
         assert {sample.status for sample in crowd.samples} <= {0, 200, 502, 503, 504}
         assert set(crowd.codes()) <= CLOSED
@@ -190,8 +197,8 @@ def test_restarted_server_exits_with_0_and_is_back(site: Site) -> None:
             for service in site.services:
                 one = site.stack.container(service)
                 time.sleep(1)
-                # A server that is killed after these seconds exits with 137.
-                docker("restart", "--timeout", "35", one)
+                # A server that is killed after its stop_grace_period exits with 137.
+                docker("restart", one)
                 site.stack.wait("/probe/", patience=20)
                 crowd.gathered(20)
         time.sleep(1)
@@ -308,7 +315,7 @@ def test_workers_replaced_by_sighup_fail_no_request(site: Site) -> None:
             play(site, 0)
         else:
             site.stack.compose("kill", "--signal", "HUP", "app")
-        eventually(lambda: (now := site.processes()) and not first & now, "the workers are still there after a SIGHUP", 40)
+        eventually(lambda: site.replaced(first), "the workers are still there after a SIGHUP", 40)
         second = site.processes()
     site.check(crowd, codes, 0, f"workers {first}, after a SIGHUP {second}")
     assert crowd.failures() == []
@@ -322,7 +329,7 @@ def test_granian_replaces_its_workers_by_the_command_of_its_page(site: Site) -> 
     first = site.processes()
     play(site, 0)
 
-    eventually(lambda: (now := site.processes()) and not first & now, "the workers are still there", 40)
+    eventually(lambda: site.replaced(first), "the workers are still there", 40)
 
 
 @of(*[(server, True) for server in RECYCLING])
@@ -336,7 +343,7 @@ def test_workers_replaced_after_some_requests_fail_no_request(site: Site) -> Non
     site.stack.wait("/probe/", patience=20)
     with site.ends() as codes, site.crowd() as crowd:
         first = site.processes()
-        eventually(lambda: (now := site.processes()) and not first & now, "no worker is replaced", 60)
+        eventually(lambda: site.replaced(first), "no worker is replaced", 60)
     site.check(crowd, codes, 0, f"workers {first} are replaced")
     assert crowd.failures() == []
     assert codes == []
