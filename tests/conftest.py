@@ -227,8 +227,13 @@ def browser() -> Iterator[Browser]:
     connection, and was once seen to fail one with ERR_TOO_MANY_RETRIES.
     """
     need("chromium")
-    options = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    options.append("--ignore-certificate-errors")
+    options = [
+        "--no-sandbox",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--ignore-certificate-errors",
+    ]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=options)
         yield browser

@@ -24,9 +24,12 @@ def shorten(_logger: object, _method: str, event: EventDict) -> EventDict:
     return event
 
 
+read_extra = structlog.stdlib.ExtraAdder()
+
+
 def add_extra(logger: logging.Logger, method: str, event: EventDict) -> EventDict:
     """Add the values of ``extra``. One named as a part of the line, such as ``level``, is ``extra_level``."""
-    extra = structlog.stdlib.ExtraAdder()(logger, method, {"_record": event.get("_record")})
+    extra = read_extra(logger, method, {"_record": event.get("_record")})
     del extra["_record"]
     return {**event, **{f"extra_{key}" if key in event else key: extra[key] for key in extra}}
 
