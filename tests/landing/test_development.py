@@ -50,7 +50,10 @@ def program(folder: Path, name: str) -> Iterator[None]:
         assert process.poll() is None, log.read_text()
         os.killpg(process.pid, signal.SIGINT)
         process.wait(30)
-        assert "Traceback" not in log.read_text(), log.read_text()
+        # The terminal's SIGINT begins a warm shutdown, and the one that watchfiles adds a cold one: rarely Celery (5.7.0) loses its
+        # pool between the two, and says so by a traceback of its own.
+        printed, _, _ = log.read_text().partition("Error on stopping Pool: AttributeError")
+        assert "Traceback" not in printed, printed
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, 0)
             pytest.fail(f"pdm run {name} leaves processes behind:\n{log.read_text()}")

@@ -151,8 +151,10 @@ COMBINATIONS = [(server, websockets) for server in SERVERS for websockets in (Tr
 
 
 def of(*combinations: tuple[str, bool]) -> pytest.MarkDecorator:
-    """Try with these alone what hardly differs elsewhere; ``./run soak`` tries it with all."""
-    return pytest.mark.parametrize("site", COMBINATIONS if FIGURES.thorough else combinations, indirect=True, ids=name)
+    """Try with these alone what hardly differs elsewhere; ``./run soak`` tries their servers without websockets too."""
+    servers = {server for server, _ in combinations}
+    thorough = [combination for combination in COMBINATIONS if combination[0] in servers]
+    return pytest.mark.parametrize("site", thorough if FIGURES.thorough else combinations, indirect=True, ids=name)
 
 
 def name(combination: tuple[str, bool]) -> str:
@@ -208,10 +210,9 @@ def test_restarted_server_exits_with_0_and_is_back(site: Site) -> None:
     bounded("the site is away", max(crowd.gaps()), 2 * FIGURES.back)
 
 
-@with_websockets
+# The others drop some (docs/daphne.md, docs/hypercorn.md).
+@of(("gunicorn", True), ("granian", True), ("uwsgi", True), ("uvicorn", True))
 def test_requests_in_progress_are_finished_before_the_server_stops(site: Site) -> None:
-    if site.server in {"daphne", "hypercorn"}:
-        pytest.skip(f"{site.server} drops some (docs/{site.server}.md)")
     ids = site.containers("app")
     with site.ends() as codes, ThreadPoolExecutor(4) as pool:
         answers = [pool.submit(site.stack.request, f"/probe/slow/?seconds={seconds}") for seconds in (1, 2, 3, 3)]
@@ -284,10 +285,9 @@ def test_rolling_restart_fails_no_request(site: Site) -> None:
     assert crowd.failures() == []
 
 
-@with_websockets
+# daphne is one process.
+@of(*[(server, True) for server in SERVERS if server != "daphne"])
 def test_killed_worker_is_replaced(site: Site) -> None:
-    if site.server == "daphne":
-        pytest.skip("it is one process")
     # Before the tests in which workers are replaced for another reason.
     site.scale(1)
     workers = int(site.stack.execute("app", "printenv", "WEB_CONCURRENCY"))
@@ -307,8 +307,6 @@ def test_killed_worker_is_replaced(site: Site) -> None:
 
 @of(*[(server, True) for server in RELOADING])
 def test_workers_replaced_by_sighup_fail_no_request(site: Site) -> None:
-    if site.server not in RELOADING:
-        pytest.skip("SIGHUP closes the sockets of its workers, or ends it")
     with site.ends() as codes, site.crowd() as crowd:
         first = site.processes()
         if site.server == "gunicorn":
@@ -324,8 +322,6 @@ def test_workers_replaced_by_sighup_fail_no_request(site: Site) -> None:
 
 @of(("granian", True))
 def test_granian_replaces_its_workers_by_the_command_of_its_page(site: Site) -> None:
-    if site.server != "granian":
-        pytest.skip("it is another server")
     first = site.processes()
     play(site, 0)
 
@@ -334,8 +330,6 @@ def test_granian_replaces_its_workers_by_the_command_of_its_page(site: Site) -> 
 
 @of(*[(server, True) for server in RECYCLING])
 def test_workers_replaced_after_some_requests_fail_no_request(site: Site) -> None:
-    if site.server not in RECYCLING:
-        pytest.skip("it does not count requests")
     name, old, new = RECYCLING[site.server]
     change(site.stack.folder / name, old, new)
     site.stack.build("app")
@@ -376,8 +370,6 @@ def test_server_listens_on_its_port_only(site: Site) -> None:
 
 @of(("uwsgi", True))
 def test_uwsgi_prints_its_statistics(site: Site) -> None:
-    if site.server != "uwsgi":
-        pytest.skip("it is another server")
     stats = json.loads(play(site, 0))
     # After others have changed the number of processes.
     assert len(stats["workers"]) in {2, 3}
