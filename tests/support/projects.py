@@ -128,8 +128,9 @@ def add_app(project: Path, name: str) -> str:
 
 
 def facts_of(answers: Answers) -> set[str]:
-    """Return the facts of ``questions/computed.yml`` that are true with these answers."""
-    return {"all", "postgresql"} | {key for key, value in RULES.full(answers).items() if value is True}
+    """Return the facts of ``questions/computed.yml`` that are true with these answers; ``delays``: a worker holds delayed tasks."""
+    facts = {"all", "postgresql"} | {key for key, value in RULES.full(answers).items() if value is True}
+    return facts | {"delays"} if facts & {"rabbitmq", "redis_broker"} else facts
 
 
 def add_runtime_tests(project: Path, facts: set[str]) -> None:

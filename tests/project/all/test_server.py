@@ -21,19 +21,20 @@ VARIABLES = {
 }
 
 
+# A server that has no use for a variable has none in its image.
+CASES = [
+    ("WEB_CONCURRENCY", "0", "greater than or equal to 1"),
+    ("WEB_CONCURRENCY", "x", "valid integer"),
+    ("WEB_CONCURRENCY", "", "valid integer"),
+    ("WEB_THREADS", "x", "valid integer"),
+]
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "rule"),
-    [
-        ("WEB_CONCURRENCY", "0", "greater than or equal to 1"),
-        ("WEB_CONCURRENCY", "x", "valid integer"),
-        ("WEB_CONCURRENCY", "", "valid integer"),
-        ("WEB_THREADS", "x", "valid integer"),
-        ("SECRET_KEY", "short", "at least 50"),
-    ],
+    [("SECRET_KEY", "short", "at least 50"), *[case for case in CASES if f"{case[0]}=" in DOCKERFILE]],
 )
 def test_invalid_variable_ends_the_server_with_one_line(variable: str, value: str, rule: str) -> None:
-    if variable not in DOCKERFILE:
-        pytest.skip(f"this server has no {variable}")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     server = subprocess.run(
         COMMAND,

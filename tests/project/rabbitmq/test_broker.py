@@ -1,9 +1,7 @@
 """RabbitMQ: its URL, queues and confirmations."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 from amqp.exceptions import NotFound
@@ -31,14 +29,6 @@ def test_sending_waits_for_the_confirmation(sent: list[dict[str, Any]]) -> None:
     echo.apply_async(("later",), countdown=100_000)
     assert sent[0]["confirm_timeout"] == 2
     assert sent[0]["countdown"] == 100_000
-
-
-@pytest.mark.parametrize("text", [False, True], ids=["datetime", "text"])
-def test_eta_without_a_time_zone_is_one_of_the_site(sent: list[dict[str, Any]], settings: Settings, *, text: bool) -> None:
-    settings.TIME_ZONE = "Asia/Tokyo"
-    moment = datetime(2020, 1, 1, 12, 0)  # noqa: DTZ001 - what is tested
-    echo.apply_async(("later",), eta=moment.isoformat() if text else moment)
-    assert sent[0]["eta"] == datetime(2020, 1, 1, 12, 0, tzinfo=ZoneInfo("Asia/Tokyo"))
 
 
 def test_redrive_without_a_queue_has_nothing_to_move(
