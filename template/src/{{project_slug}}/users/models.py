@@ -17,7 +17,7 @@ class UserManager(BaseUserManager["User"]):
 
     @classmethod
     def normalize_email(cls, email: str | None) -> str:
-        """Return the address in lower case. ``User.clean()`` and so every form calls it."""
+        """Return the address in lower case. ``User.save()`` calls it, and ``User.clean()``, so every form does."""
         return super().normalize_email(email).lower()
 
     def get_by_natural_key(self, username: str | None) -> "User":
@@ -37,9 +37,7 @@ class UserManager(BaseUserManager["User"]):
         if not email:
             message = "a user needs an e-mail address"
             raise ValueError(message)
-        return self.create(
-            email=self.normalize_email(email), password=make_password(password), **fields
-        )
+        return self.create(email=email, password=make_password(password), **fields)
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Create and save a user with all permissions."""
